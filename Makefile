@@ -1,0 +1,40 @@
+# make demo   install everything and run the main job on generated clips
+# make test   install everything, run the checks and the tests
+# make check  lint, types and import contracts only
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check install install-dev docs clean
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Handoff needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --prefer-binary -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --prefer-binary -r requirements-dev.txt
+	touch $@
+
+demo: install
+	$(BIN)/python -m benchmarks.demo_clips runs/demo_clips
+	$(BIN)/python run.py --sources runs/demo_clips/cams.yaml --config demo --output runs/demo --overwrite
+	$(BIN)/python run.py evaluate runs/demo --truth runs/demo_clips/truth
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: check
+	$(BIN)/python -m pytest
+
+docs: install
+	$(BIN)/python -m pipeline.reference docs/configuration.md

@@ -1,0 +1,29 @@
+"""Every error a user can meet. The message says what is wrong, where, and what to do about it.
+
+HandoffError
+├── ConfigError      a configuration file or --set value        exit code 2
+├── OutputError      the output folder cannot be used           exit code 2
+├── SourceError      a camera cannot be opened or read          exit code 2 (at the start), 3 (mid-run)
+├── WeightsError     a weight file is absent or does not fit    exit code 2  (defined in reid.weights)
+└── TruthError       a truth or result file cannot be scored    exit code 2
+"""
+
+from reid.errors import HandoffError, WeightsError
+
+__all__ = ["ConfigError", "HandoffError", "OutputError", "SourceError", "TruthError", "WeightsError"]
+
+
+class ConfigError(HandoffError):
+    """A configuration file, preset or ``--set`` value is wrong; lists all faults at once."""
+
+
+class OutputError(HandoffError):
+    """The output folder cannot be created or written, or holds a run already."""
+
+
+class SourceError(HandoffError):
+    """A camera's source is missing, is not a video, holds no frames, or broke off."""
+
+
+class TruthError(HandoffError):
+    """A truth folder or a run folder cannot be scored."""

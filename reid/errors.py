@@ -1,0 +1,9 @@
+"""The root of all errors, and the one that weights raise; `pipeline.errors` draws the whole tree."""
+
+
+class HandoffError(Exception):
+    """Root of all errors that are reported to the user as a message, without a stack trace."""
+
+
+class WeightsError(HandoffError):
+    """A weight file is absent, corrupted, or of another architecture than asked for."""
