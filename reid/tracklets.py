@@ -94,7 +94,8 @@ class Link:
         distance: cosine distance to the identity; None for a new identity without a candidate.
         runner_up: cosine distance to the second-best allowed identity; None when there was none.
         transit: seconds from the identity's last sighting before this tracklet to its start; None for a new one.
-        likelihood_ratio: how many times likelier the evidence is under "same person" than under "another person".
+        likelihood_ratio: how many times likelier the evidence is under this decision than under its alternative
+            (another person for a link or merge, the most alike known person for a new identity or a split).
         reason: one sentence for people.
     """
 

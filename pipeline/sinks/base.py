@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from pipeline.frames import FrameResult
+from pipeline.frames import CameraInfo, FrameResult
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSite:
+    """Where a sink works.
+
+    Attributes:
+        output: the run's folder; it exists.
+        cameras: all cameras of the run.
+        stop: set it to end the run after the current tick.
+    """
+
+    output: Path
+    cameras: Sequence[CameraInfo]
+    stop: threading.Event
 
 
 class Sink(Protocol):

@@ -1,0 +1,274 @@
+"""From cams.yaml, a preset and --set values to one frozen, checked `Config`; all faults are reported at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from pipeline.detectors import DetectorSettings
+from pipeline.errors import ConfigError
+from pipeline.faults import Fault, faults_of, listed, nearest
+from pipeline.sinks import SinkSettings
+from pipeline.sources.base import CameraSettings
+from pipeline.yamlfile import Location, YamlFile
+from reid.embedder import EmbedderSettings
+from reid.linker import GalleryLinkerSettings
+from reid.topology import CameraLink
+from trackers import TrackerSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+PRESETS = ROOT / "configs"
+SECTIONS = ("detector", "embedder", "tracker", "linker", "sinks", "runtime")
+RECORD = ("environment", "weights")  # what run.yaml holds beside the configuration
+
+
+class RuntimeSettings(BaseModel, frozen=True, extra="forbid"):
+    """How the loop runs."""
+
+    queue: int = Field(4, ge=1, le=256, description="Decoded frames held ready for each camera.")
+    reconnect: float = Field(
+        60.0, ge=0, description="Seconds a live camera may be away before it counts as failed."
+    )
+
+
+class Config(BaseModel, frozen=True, extra="forbid"):
+    """Everything that decides a run."""
+
+    cameras: list[CameraSettings] = Field(min_length=1, description="The cameras, in the order of all output.")
+    links: list[CameraLink] = Field(
+        default_factory=list,
+        description="Ways from one camera's view to another's. Without any, every pair is possible.",
+    )
+    detector: DetectorSettings
+    embedder: EmbedderSettings
+    tracker: TrackerSettings
+    linker: GalleryLinkerSettings = Field(default_factory=GalleryLinkerSettings)
+    sinks: list[SinkSettings] = Field(description="What is written and shown.")
+    runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A configuration and where it came from.
+
+    Attributes:
+        config: checked.
+        folder: relative sources start here.
+        weights: sha256 that a run.yaml demands, by section; empty for a new run.
+    """
+
+    config: Config
+    folder: Path
+    weights: Mapping[str, str]
+
+
+def load(sources: Path, preset: str = "default", changes: Sequence[str] = ()) -> LoadedConfig:
+    """Read a configuration.
+
+    Args:
+        sources: cams.yaml, or the run.yaml of an earlier run (its settings then stand in for the preset).
+        preset: name of a file in configs/, or a path to a YAML file of the same form.
+        changes: ``section.key=value`` each; the last word.
+
+    Raises:
+        ConfigError: with a line for every fault: file, line, key, rule, value.
+    """
+    file = YamlFile(sources)
+    if not isinstance(file.data, dict):
+        raise ConfigError(f"{sources}:1: must be a mapping with a list `cameras` (see docs/tutorial.md)")
+    is_run = "environment" in file.data
+    layers = _Layers()
+    if not is_run:
+        layers.add(_preset(preset), SECTIONS, "a preset holds processing settings only")
+    remedy = "settings of the processing go into a preset (--config) or --set"
+    layers.add(file, ("cameras", "links", *((*SECTIONS, *RECORD) if is_run else ())), remedy)
+    for change in changes:
+        layers.change(change)
+    record = {key: layers.data.pop(key, {}) for key in RECORD}
+    config = _checked(layers)
+    weights = {key: value["sha256"] for key, value in record["weights"].items()}
+    return LoadedConfig(config, sources.resolve().parent, weights)
+
+
+def dump(config: Config, folder: Path) -> dict[str, Any]:
+    """The configuration as plain data that loads again from anywhere: relative paths are made absolute."""
+    data: dict[str, Any] = _plain(config.model_dump(by_alias=True))
+    for camera in data["cameras"]:
+        source = camera["source"]
+        if isinstance(source, str) and "://" not in source and not source.startswith(("/", "${")):
+            if not source.isdigit():
+                camera["source"] = str((folder / source).resolve())
+    for section in ("detector", "embedder"):
+        weights = data[section].get("weights")
+        if weights and Path(weights).exists():
+            data[section]["weights"] = str(Path(weights).resolve())
+    return data
+
+
+class _Layers:
+    """Settings laid over one another, with the origin of every value."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+        self._origins: dict[Location, str] = {}
+        self._files: list[tuple[YamlFile, frozenset[str]]] = []
+        self.faults: list[tuple[str, Fault]] = []
+
+    def add(self, file: YamlFile, allowed: Sequence[str], remedy: str) -> None:
+        if file.data is None:
+            return
+        if not isinstance(file.data, dict):
+            raise ConfigError(f"{file.path}:1: must be a mapping of sections: {', '.join(allowed)}")
+        known = {}
+        for key, value in file.data.items():
+            if key in allowed:
+                known[key] = value
+                continue
+            hint = f"; {remedy}" if key in SECTIONS or key in {"cameras", "links"} else nearest(str(key), allowed)
+            self.faults.append((f"{file.path}:{file.line((str(key),))}", ((str(key),), "unknown key" + hint)))
+        self.data = _merged(self.data, known)
+        self._files.append((file, frozenset(known)))
+
+    def change(self, text: str) -> None:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {text}: must be section.key=value, as in --set tracker.max_age=2.0")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            parsed = value
+        location: list[str | int] = []
+        place: Any = self.data
+        parts = key.split(".")
+        for part in parts[:-1]:
+            step = _step(place, part)
+            place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]  # type: ignore[index]
+            location.append(step)
+            if not isinstance(place, (dict, list)):
+                raise ConfigError(f"--set {text}: '{part}' has no keys of its own")
+        step = _step(place, parts[-1])
+        if isinstance(place, list) and not isinstance(step, int):
+            raise ConfigError(f"--set {text}: no entry '{parts[-1]}' in {'.'.join(parts[:-1])}")
+        if step == "type" and place.get("type") != parsed:
+            place.clear()  # another kind of part: the settings of the old one mean nothing to it
+        place[step] = parsed  # type: ignore[index]
+        self._origins[(*location, step)] = f"--set {text}"
+
+    def origin(self, location: Location) -> str:
+        """File and line of a value, or the --set that gave it."""
+        for length in range(len(location), 0, -1):
+            if location[:length] in self._origins:
+                return self._origins[location[:length]]
+        for file, keys in reversed(self._files):
+            if not location or (location[0] in keys and _reaches(file.data, location)):
+                return f"{file.path}:{file.line(location)}"
+        for file, keys in reversed(self._files):
+            if location[0] in keys:
+                return f"{file.path}:{file.line(location)}"
+        return str(self._files[-1][0].path)
+
+
+def _step(place: Any, part: str) -> str | int:
+    """A key of a dict; for a list an index, or the index of the entry of that `type` or `name`."""
+    if not isinstance(place, list):
+        return part
+    if part.isdigit() and int(part) < len(place):
+        return int(part)
+    for index, entry in enumerate(place):
+        if isinstance(entry, dict) and part in (entry.get("type"), entry.get("name")):
+            return index
+    return part
+
+
+def _reaches(data: Any, location: Location) -> bool:
+    for part in location:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+def _preset(name: str) -> YamlFile:
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        names = sorted(preset.stem for preset in PRESETS.glob("*.yaml"))
+        raise ConfigError(f"--config {name}: no such preset" + nearest(name, names))
+    return YamlFile(path)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """``over`` laid over ``base``; a section of another `type` replaces instead of mixing."""
+    result = copy.deepcopy(base)
+    for key, value in over.items():
+        old = result.get(key)
+        mixes = isinstance(old, dict) and isinstance(value, dict)
+        if mixes and value.get("type", old.get("type")) == old.get("type"):
+            result[key] = _merged(old, value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+def _checked(layers: _Layers) -> Config:
+    faults = [f"{origin}: {listed([fault], lambda _: '')[2:]}" for origin, fault in layers.faults]
+    config = None
+    found: list[Fault] = []
+    try:
+        config = Config.model_validate(layers.data)
+    except ValidationError as error:
+        found = faults_of(error, layers.data, Config)
+    found += _cross_check(layers.data)
+    if found:
+        faults.append(listed(found, layers.origin))
+    if faults or config is None:
+        raise ConfigError("\n".join(faults))
+    return config
+
+
+def _cross_check(data: dict[str, Any]) -> list[Fault]:
+    """Rules over several cameras and links, on data that may have other faults."""
+    cameras = [c if isinstance(c, dict) else {} for c in _list(data.get("cameras"))]
+    names = [str(camera.get("name")) for camera in cameras]
+    faults: list[Fault] = []
+    first_with: dict[str, int] = {}
+    for index, name in enumerate(names):
+        before = first_with.setdefault(name.casefold(), index)
+        if before != index and "name" in cameras[index]:
+            faults.append(
+                (("cameras", index, "name"), f"'{name}' is taken by cameras[{before}]; names must differ")
+            )
+    timed = [index for index, camera in enumerate(cameras) if camera.get("start") is not None]
+    if timed and len(timed) < len(cameras):
+        for index, camera in enumerate(cameras):
+            is_file = isinstance(camera.get("source"), str) and "://" not in camera["source"]
+            if camera.get("start") is None and is_file:
+                text = f"is missing, but cameras[{timed[0]}] has one; all files need it to share a clock"
+                faults.append((("cameras", index, "start"), text))
+    for index, link in enumerate(_list(data.get("links"))):
+        for end in ("from", "to"):
+            name = link.get(end) if isinstance(link, dict) else None
+            if name is not None and name not in names:
+                faults.append((("links", index, end), f"no camera is called '{name}'" + nearest(str(name), names)))
+        if isinstance(link, dict) and link.get("from") is not None and link.get("from") == link.get("to"):
+            faults.append((("links", index), "must join two cameras; people can always come back to the same one"))
+    return faults
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _plain(value: Any) -> Any:
+    """Nothing but dicts, lists and scalars; paths absolute."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value.resolve()) if isinstance(value, Path) else value

@@ -1,0 +1,75 @@
+"""Tracks and identities as MOTChallenge rows, the form that evaluation tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from pipeline.frames import FrameResult
+from pipeline.motfile import format_mot_row
+from pipeline.sinks.base import SinkSite
+from reid.identity_map import IdentityMap
+from reid.tracklets import CameraId, TrackletKey
+from trackers.tracks import TrackState
+
+TRACKS, IDENTITIES = "tracks", "mot"
+
+
+class MotSettings(BaseModel, frozen=True, extra="forbid"):
+    """tracks/<camera>.txt and mot/<camera>.txt."""
+
+    type: Literal["mot"] = "mot"
+
+    def build(self, site: SinkSite) -> MotSink:
+        """A sink that writes into the output folder."""
+        return MotSink(site.output, [camera.name for camera in site.cameras])
+
+
+class MotSink:
+    """Writes tracks/ as it goes and mot/ at the end, when the identity of every row is final.
+
+    Rows are in pixels of the source frame (the offset of `roi` added back). Memory: two numbers a track of the run.
+    """
+
+    def __init__(self, output: Path, cameras: list[CameraId]) -> None:
+        self._identity_folder = output / IDENTITIES
+        self._identities = IdentityMap()
+        for folder in (output / TRACKS, self._identity_folder):
+            folder.mkdir(exist_ok=True)
+        self._files = {
+            camera: (output / TRACKS / f"{camera}.txt").open("w", encoding="ascii", newline="\n")
+            for camera in cameras
+        }
+
+    def write(self, result: FrameResult) -> None:
+        """Write a row for every track that is seen in this frame."""
+        for link in result.links:
+            self._identities.apply(link)
+        if result.frame is None:
+            return
+        file, (x, y) = self._files[result.camera], result.frame.offset
+        for track in result.tracks:
+            if track.state is TrackState.CONFIRMED:
+                left, top, right, bottom = (float(value) for value in track.box)
+                row = format_mot_row(
+                    result.frame.index + 1, track.id, left + x, top + y, right - left, bottom - top, track.score
+                )
+                file.write(row + "\n")
+        file.flush()
+
+    def close(self) -> None:
+        """Write mot/ from tracks/: the same rows, with identities instead of track ids."""
+        for camera, file in self._files.items():
+            file.close()
+            target = self._identity_folder / f"{camera}.txt"
+            with (
+                Path(file.name).open(encoding="ascii") as rows,
+                target.open("w", encoding="ascii", newline="\n") as out,
+            ):
+                for row in rows:
+                    frame, track, rest = row.split(",", 2)
+                    identity = self._identities.get(TrackletKey(camera, int(track)))
+                    if identity is not None:
+                        out.write(f"{frame},{identity},{rest}")

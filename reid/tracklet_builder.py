@@ -1,0 +1,97 @@
+"""Sums up the observations of a track as a `Tracklet`, in memory that does not grow with the track's length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reid.tracklets import FloatArray, Tracklet, TrackletKey, TrackView
+
+
+class TrackletBuilder:
+    """One track's evidence so far: quality-weighted mean embedding and a few diverse exemplars.
+
+    Args:
+        key: camera and track.
+        exemplars: how many exemplars are kept.
+    """
+
+    def __init__(self, key: TrackletKey, exemplars: int) -> None:
+        self.key = key
+        self.ended = False
+        self.views = 0  # observations with an embedding
+        self._max_exemplars = exemplars
+        self._start = self._end = 0.0
+        self._entry_box = self._exit_box = np.zeros(4, np.float32)
+        self._sum: np.ndarray | None = None
+        self._quality = 0.0
+        self._exemplars: list[FloatArray] = []
+        self._count = 0
+
+    def observe(self, track: TrackView, time: float, quality: float) -> None:
+        """Add one observation; ``quality`` in (0, 1] weighs its embedding."""
+        if self._count == 0:
+            self._start, self._entry_box = time, track.box
+        self._end, self._exit_box = time, track.box
+        self._count += 1
+        if track.embedding is None:
+            return
+        weighted = quality * track.embedding.astype(np.float64)
+        self._sum = weighted if self._sum is None else self._sum + weighted
+        self._quality += quality
+        self.views += 1
+        self._consider_exemplar(track.embedding)
+
+    @property
+    def duration(self) -> float:
+        """Seconds between the first and the last observation."""
+        return self._end - self._start
+
+    def tracklet(self) -> Tracklet:
+        """The evidence so far."""
+        mean = None
+        if self._sum is not None:
+            mean = (self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)).astype(np.float32)
+        exemplars = np.stack(self._exemplars) if self._exemplars else np.zeros((0, 0), np.float32)
+        return Tracklet(
+            self.key,
+            self._start,
+            self._end,
+            self._entry_box,
+            self._exit_box,
+            mean,
+            exemplars,
+            self._count,
+            self._quality,
+        )
+
+    def _consider_exemplar(self, embedding: FloatArray) -> None:
+        """Keep the set diverse: a view unlike the others replaces one of the two that are closest."""
+        if len(self._exemplars) < self._max_exemplars:
+            self._exemplars.append(embedding)
+            return
+        rows = np.stack(self._exemplars)
+        among = rows @ rows.T
+        np.fill_diagonal(among, -1.0)
+        if float((rows @ embedding).max()) < float(among.max()):
+            self._exemplars[int(among.max(axis=1).argmax())] = embedding
+
+
+def observation_qualities(tracks: Sequence[TrackView]) -> FloatArray:
+    """Quality (N,) in (0, 1] of each track's view in one frame: its score times the part that nobody covers.
+
+    Of two overlapping people the one whose feet are lower in the picture stands in front.
+    """
+    if not tracks:
+        return np.zeros(0, np.float32)
+    boxes = np.stack([track.box for track in tracks]).astype(np.float64)
+    scores = np.array([track.score for track in tracks])
+    overlap = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(
+        boxes[:, None, :2], boxes[None, :, :2]
+    )
+    shared = np.prod(np.clip(overlap, 0, None), axis=2)
+    in_front = boxes[None, :, 3] > boxes[:, None, 3]  # (i, j): j stands in front of i
+    covered = np.where(in_front, shared, 0.0).max(axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    quality: FloatArray = np.maximum(scores * (1 - covered), 1e-3).astype(np.float32)
+    return quality
