@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
+from reid.embedder import EmbedderSettings
 
 from pipeline.detectors import DetectorSettings
 from pipeline.errors import ConfigError
@@ -17,7 +18,6 @@ from pipeline.faults import Fault, faults_of, listed, nearest
 from pipeline.sinks import SinkSettings
 from pipeline.sources.base import CameraSettings
 from pipeline.yamlfile import Location, YamlFile
-from reid.embedder import EmbedderSettings
 from reid.linker import GalleryLinkerSettings
 from reid.topology import CameraLink
 from trackers import TrackerSettings
@@ -25,7 +25,11 @@ from trackers import TrackerSettings
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = ROOT / "configs"
 SECTIONS = ("detector", "embedder", "tracker", "linker", "sinks", "runtime")
+_PRESET_RULE = "a preset holds processing settings only; cameras and links go into cams.yaml"
 RECORD = ("environment", "weights")  # what run.yaml holds beside the configuration
+
+
+C = TypeVar("C", bound="Processing")
 
 
 class RuntimeSettings(BaseModel, frozen=True, extra="forbid"):
@@ -37,7 +41,18 @@ class RuntimeSettings(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class Config(BaseModel, frozen=True, extra="forbid"):
+class Processing(BaseModel, frozen=True, extra="forbid"):
+    """What a preset holds: how frames are processed, whatever the cameras."""
+
+    detector: DetectorSettings
+    embedder: EmbedderSettings
+    tracker: TrackerSettings
+    linker: GalleryLinkerSettings = Field(default_factory=GalleryLinkerSettings)
+    sinks: list[SinkSettings] = Field(description="What is written and shown.")
+    runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
+
+
+class Config(Processing, frozen=True, extra="forbid"):
     """Everything that decides a run."""
 
     cameras: list[CameraSettings] = Field(min_length=1, description="The cameras, in the order of all output.")
@@ -45,12 +60,6 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         default_factory=list,
         description="Ways from one camera's view to another's. Without any, every pair is possible.",
     )
-    detector: DetectorSettings
-    embedder: EmbedderSettings
-    tracker: TrackerSettings
-    linker: GalleryLinkerSettings = Field(default_factory=GalleryLinkerSettings)
-    sinks: list[SinkSettings] = Field(description="What is written and shown.")
-    runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +77,16 @@ class LoadedConfig:
     weights: Mapping[str, str]
 
 
-def load(sources: Path, preset: str = "default", changes: Sequence[str] = ()) -> LoadedConfig:
+def load(
+    sources: Path, preset: str = "default", changes: Sequence[str] = (), *, show: bool = False
+) -> LoadedConfig:
     """Read a configuration.
 
     Args:
         sources: cams.yaml, or the run.yaml of an earlier run (its settings then stand in for the preset).
         preset: name of a file in configs/, or a path to a YAML file of the same form.
         changes: ``section.key=value`` each; the last word.
+        show: add the preview window to the sinks.
 
     Raises:
         ConfigError: with a line for every fault: file, line, key, rule, value.
@@ -85,15 +97,27 @@ def load(sources: Path, preset: str = "default", changes: Sequence[str] = ()) ->
     is_run = "environment" in file.data
     layers = _Layers()
     if not is_run:
-        layers.add(_preset(preset), SECTIONS, "a preset holds processing settings only")
+        layers.add(_preset(preset), SECTIONS, _PRESET_RULE)
     remedy = "settings of the processing go into a preset (--config) or --set"
     layers.add(file, ("cameras", "links", *((*SECTIONS, *RECORD) if is_run else ())), remedy)
     for change in changes:
         layers.change(change)
+    sinks = layers.data.get("sinks")
+    if show and isinstance(sinks, list) and {"type": "window"} not in sinks:
+        sinks.append({"type": "window"})
     record = {key: layers.data.pop(key, {}) for key in RECORD}
-    config = _checked(layers)
+    config = _checked(layers, Config)
     weights = {key: value["sha256"] for key, value in record["weights"].items()}
     return LoadedConfig(config, sources.resolve().parent, weights)
+
+
+def load_processing(preset: str, changes: Sequence[str] = ()) -> Processing:
+    """A preset without cameras; raises like `load`."""
+    layers = _Layers()
+    layers.add(_preset(preset), SECTIONS, _PRESET_RULE)
+    for change in changes:
+        layers.change(change)
+    return _checked(layers, Processing)
 
 
 def dump(config: Config, folder: Path) -> dict[str, Any]:
@@ -101,9 +125,8 @@ def dump(config: Config, folder: Path) -> dict[str, Any]:
     data: dict[str, Any] = _plain(config.model_dump(by_alias=True))
     for camera in data["cameras"]:
         source = camera["source"]
-        if isinstance(source, str) and "://" not in source and not source.startswith(("/", "${")):
-            if not source.isdigit():
-                camera["source"] = str((folder / source).resolve())
+        if isinstance(source, str) and not source.isdigit() and "://" not in source and "${" not in source:
+            camera["source"] = str((folder / source).resolve())
     for section in ("detector", "embedder"):
         weights = data[section].get("weights")
         if weights and Path(weights).exists():
@@ -216,14 +239,14 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _checked(layers: _Layers) -> Config:
+def _checked(layers: _Layers, model: type[C]) -> C:
     faults = [f"{origin}: {listed([fault], lambda _: '')[2:]}" for origin, fault in layers.faults]
     config = None
     found: list[Fault] = []
     try:
-        config = Config.model_validate(layers.data)
+        config = model.model_validate(layers.data)
     except ValidationError as error:
-        found = faults_of(error, layers.data, Config)
+        found = faults_of(error, layers.data, model)
     found += _cross_check(layers.data)
     if found:
         faults.append(listed(found, layers.origin))
@@ -233,32 +256,51 @@ def _checked(layers: _Layers) -> Config:
 
 
 def _cross_check(data: dict[str, Any]) -> list[Fault]:
-    """Rules over several cameras and links, on data that may have other faults."""
-    cameras = [c if isinstance(c, dict) else {} for c in _list(data.get("cameras"))]
-    names = [str(camera.get("name")) for camera in cameras]
-    faults: list[Fault] = []
+    """Rules over several cameras, links or sinks, on data that may have other faults."""
+    cameras = [camera if isinstance(camera, dict) else {} for camera in _list(data.get("cameras"))]
+    links = [link if isinstance(link, dict) else {} for link in _list(data.get("links"))]
+    kinds = [sink.get("type") if isinstance(sink, dict) else None for sink in _list(data.get("sinks"))]
+    return [*_name_faults(cameras), *_clock_faults(cameras), *_link_faults(links, cameras), *_sink_faults(kinds)]
+
+
+def _name_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
     first_with: dict[str, int] = {}
-    for index, name in enumerate(names):
-        before = first_with.setdefault(name.casefold(), index)
-        if before != index and "name" in cameras[index]:
-            faults.append(
-                (("cameras", index, "name"), f"'{name}' is taken by cameras[{before}]; names must differ")
+    for index, camera in enumerate(cameras):
+        if "name" not in camera:
+            continue
+        before = first_with.setdefault(str(camera["name"]).casefold(), index)
+        if before != index:
+            text = (
+                f"'{camera['name']}' is taken by cameras[{before}]; names must differ, also without regard to case"
             )
+            yield ("cameras", index, "name"), text
+
+
+def _clock_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
+    """Files that share no clock would be linked wrongly without a word."""
     timed = [index for index, camera in enumerate(cameras) if camera.get("start") is not None]
-    if timed and len(timed) < len(cameras):
-        for index, camera in enumerate(cameras):
-            is_file = isinstance(camera.get("source"), str) and "://" not in camera["source"]
-            if camera.get("start") is None and is_file:
-                text = f"is missing, but cameras[{timed[0]}] has one; all files need it to share a clock"
-                faults.append((("cameras", index, "start"), text))
-    for index, link in enumerate(_list(data.get("links"))):
-        for end in ("from", "to"):
-            name = link.get(end) if isinstance(link, dict) else None
+    for index, camera in enumerate(cameras):
+        is_file = isinstance(camera.get("source"), str) and "://" not in camera["source"]
+        if timed and is_file and camera.get("start") is None:
+            text = f"is missing, but cameras[{timed[0]}] has one; all files need it to share a clock"
+            yield ("cameras", index, "start"), text
+
+
+def _link_faults(links: Sequence[dict[str, Any]], cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
+    names = [str(camera.get("name")) for camera in cameras]
+    for index, link in enumerate(links):
+        ends = link.get("from"), link.get("to")
+        for key, name in zip(("from", "to"), ends, strict=True):
             if name is not None and name not in names:
-                faults.append((("links", index, end), f"no camera is called '{name}'" + nearest(str(name), names)))
-        if isinstance(link, dict) and link.get("from") is not None and link.get("from") == link.get("to"):
-            faults.append((("links", index), "must join two cameras; people can always come back to the same one"))
-    return faults
+                yield ("links", index, key), f"no camera is called '{name}'" + nearest(str(name), names)
+        if ends[0] is not None and ends[0] == ends[1]:
+            yield ("links", index), "must join two cameras; people can always come back to the same one"
+
+
+def _sink_faults(kinds: Sequence[object]) -> Iterator[Fault]:
+    for index, kind in enumerate(kinds):
+        if kind is not None and kind in kinds[:index]:
+            yield ("sinks", index), f"'{kind}' stands here twice; the two would write the same files"
 
 
 def _list(value: object) -> list[Any]:

@@ -75,9 +75,9 @@ def _in_data(location: Sequence[str | int], data: object) -> Location:
     place: list[str | int] = []
     for index, part in enumerate(location):
         last = index == len(location) - 1
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
             data = data[part]
         elif not (last and isinstance(data, dict) and _is_key(part, data)):
             continue

@@ -1,0 +1,156 @@
+"""From a `Config` to live parts. The only place that knows all kinds; everything is checked before the first frame."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid.embedder import Embedder
+from reid.weights import find_weights, sha256_of
+
+from pipeline import runfolder
+from pipeline.config import Config, LoadedConfig, dump
+from pipeline.detectors.base import Detector
+from pipeline.errors import HandoffError, SourceError, WeightsError
+from pipeline.frames import CameraInfo
+from pipeline.runner import Runner
+from pipeline.sinks import Sink, SinkSite
+from pipeline.sources import Source, open_source
+from pipeline.ticks import Ticks
+from reid.tracklets import CameraId
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Run:
+    """Live parts, ready to go. `close` once, whatever happened."""
+
+    output: Path
+    cameras: list[CameraInfo]
+    ticks: Ticks
+    runner: Runner
+    detector: Detector
+    embedder: Embedder
+    sinks: list[Sink]
+    unreachable: dict[CameraId, SourceError]  # live cameras that could not be opened
+
+    def close(self) -> None:
+        """Stop the readers and finish all files; the first error is raised after everything is closed."""
+        errors = []
+        for part in (self.ticks, *self.sinks, self.detector, self.embedder):
+            try:
+                part.close()
+            except HandoffError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+
+def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrite: bool) -> Run:
+    """Open everything a run needs.
+
+    Raises:
+        HandoffError: naming what cannot be opened; nothing is left open, and a run in ``output`` is untouched
+            unless ``overwrite`` was given and all else is well.
+    """
+    config = loaded.config
+    sources, unreachable = _open_sources(loaded)
+    opened: list[Source | Detector | Embedder | Sink] = list(sources)
+    try:
+        weights = _fingerprints(config)
+        _check_weights(weights, loaded.weights)
+        detector = config.detector.build()
+        opened.append(detector)
+        embedder = config.embedder.build()
+        opened.append(embedder)
+        cameras = [source.info for source in sources]
+        runfolder.prepare(output, [c.name for c in config.cameras], _files(loaded), overwrite=overwrite)
+        runfolder.write_record(output, dump(config, loaded.folder), weights)
+        site = SinkSite(output, cameras, stop)
+        sinks: list[Sink] = []
+        for settings in config.sinks:
+            sinks.append(settings.build(site))
+            opened.append(sinks[-1])
+        ticks = Ticks(sources, stop, queue=config.runtime.queue)
+    except BaseException:
+        for part in opened:
+            part.close()
+        raise
+    trackers = {camera.name: config.tracker.build() for camera in cameras}
+    runner = Runner(cameras, detector, embedder, trackers, config.linker.build(config.links), sinks)
+    return Run(output, cameras, ticks, runner, detector, embedder, sinks, unreachable)
+
+
+def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, SourceError]]:
+    """Open every camera. All faults of files are reported at once; a live camera that is away is left out."""
+    sources: list[Source] = []
+    faults: list[str] = []
+    away: dict[CameraId, SourceError] = {}
+    for settings in loaded.config.cameras:
+        try:
+            sources.append(open_source(settings, loaded.folder, reconnect=loaded.config.runtime.reconnect))
+        except SourceError as error:
+            if is_live(settings.source):
+                away[settings.name] = error
+                log.warning("%s; the run goes on without it", error)
+            else:
+                faults.append(str(error))
+    if not sources or faults:
+        for source in sources:
+            source.close()
+        raise SourceError("\n".join([*faults, *(str(error) for error in away.values())]))
+    return sources, away
+
+
+def is_live(source: str | int) -> bool:
+    """Whether a source is a stream or a webcam, which may come back, and not a file, which will not appear."""
+    return isinstance(source, int) or source.isdigit() or "://" in source
+
+
+def _files(loaded: LoadedConfig) -> list[Path]:
+    return [loaded.folder / str(c.source) for c in loaded.config.cameras if not is_live(c.source)]
+
+
+def _fingerprints(config: Config) -> dict[str, dict[str, str]]:
+    """Path and sha256 of the weights that are there, by section."""
+    found = {}
+    for section in ("detector", "embedder"):
+        weights = getattr(getattr(config, section), "weights", None)
+        if weights is None:
+            continue
+        try:
+            path = find_weights(weights, setting=f"{section}.weights")
+        except WeightsError:
+            continue  # the part itself says what is missing, or fetches it
+        found[section] = {"path": str(path), "sha256": fingerprint(path)}
+    return found
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of a file, or of a folder's files and their names."""
+    if path.is_file():
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(path)} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_weights(found: Mapping[str, Mapping[str, str]], wanted: Mapping[str, str]) -> None:
+    """A run can be repeated only with the weights it was made with."""
+    for section, sha256 in wanted.items():
+        if section not in found:
+            raise WeightsError(
+                f"{section}.weights: the weights of the run (sha256 {sha256[:12]}...) are not there"
+            )
+        if found[section]["sha256"] != sha256:
+            raise WeightsError(
+                f"{found[section]['path']}: not the weights of the run: sha256 {found[section]['sha256'][:12]}..., "
+                f"but run.yaml has {sha256[:12]}...; restore the file, or take its entry out of `weights`"
+            )
