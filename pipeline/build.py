@@ -1,4 +1,4 @@
-"""From a `Config` to live parts. The only place that knows all kinds; everything is checked before the first frame."""
+"""From a `Config` to live parts, all checked before the first frame. The only place that knows all kinds."""
 
 from __future__ import annotations
 
@@ -146,9 +146,7 @@ def _check_weights(found: Mapping[str, Mapping[str, str]], wanted: Mapping[str, 
     """A run can be repeated only with the weights it was made with."""
     for section, sha256 in wanted.items():
         if section not in found:
-            raise WeightsError(
-                f"{section}.weights: the weights of the run (sha256 {sha256[:12]}...) are not there"
-            )
+            raise WeightsError(f"{section}.weights: the weights of that run ({sha256[:12]}...) are not there")
         if found[section]["sha256"] != sha256:
             raise WeightsError(
                 f"{found[section]['path']}: not the weights of the run: sha256 {found[section]['sha256'][:12]}..., "

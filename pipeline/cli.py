@@ -74,7 +74,7 @@ def cli(
     show: bool,
     verbose: bool,
 ) -> int:
-    """Follow people across cameras: N streams in, annotated videos and an identity log out.
+    r"""Follow people across cameras: N streams in, annotated videos and an identity log out.
 
     \b
     python run.py --sources cams.yaml

@@ -73,20 +73,13 @@ def _type_fault(item: Any) -> str:
 def _in_data(location: Sequence[str | int], data: object) -> Location:
     """Pydantic's location without the names of union members, which do not stand in the file."""
     place: list[str | int] = []
-    for index, part in enumerate(location):
-        last = index == len(location) - 1
-        if (isinstance(data, dict) and part in data) or (
-            isinstance(data, list) and isinstance(part, int) and part < len(data)
-        ):
-            data = data[part]
-        elif not (last and isinstance(data, dict) and _is_key(part, data)):
-            continue
-        place.append(part)
+    for part in location:
+        is_key = isinstance(data, dict) and part in data
+        is_index = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if is_key or is_index:
+            data = data[part]  # type: ignore[index]
+            place.append(part)
     return tuple(place)
-
-
-def _is_key(part: str | int, data: dict[Any, Any]) -> bool:
-    return part in data
 
 
 def _valid_keys(model: type[BaseModel], location: Location, data: object) -> list[str]:

@@ -73,7 +73,7 @@ class Runner:
         self._newest_identity = 0
 
     def run(self, ticks: Ticks) -> None:
-        """Process everything. The ends of all tracks are reported even when a part raises or the run is stopped."""
+        """Process everything. The ends of all tracks are reported even when a part raises or the run stops."""
         iterator = iter(ticks)
         try:
             while True:
