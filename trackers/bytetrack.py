@@ -12,7 +12,6 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from trackers.assignment import assign
-from trackers.boxes import iou_matrix
 from trackers.table import TrackTable
 from trackers.tracks import BoolArray, Detections, IntArray, Track
 
@@ -99,7 +98,7 @@ class ByteTrack:
     ) -> IntArray:
         """Pair the tracks (N,) bool with the detections ``columns`` by overlap, weighted by score if wanted."""
         index = np.flatnonzero(rows)
-        overlap = iou_matrix(self._tracks.boxes()[index], detections.boxes[columns])
+        overlap = self._tracks.overlap(index, detections.boxes[columns])
         if weighted:
             overlap = overlap * detections.scores[columns]
         found = assign(1 - overlap, limit)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from trackers import kalman
 from trackers.appearance import AppearanceGallery
 from trackers.assignment import assign, unmatched
-from trackers.boxes import iou_matrix, xyxy_to_xyah
+from trackers.boxes import xyxy_to_xyah
 from trackers.table import TrackTable
 from trackers.tracks import BoolArray, Detections, IntArray, Track
 
@@ -100,7 +100,7 @@ class DeepSort:
         recent = ~tracks.confirmed | (tracks.last_seen >= tracks.previous_time)
         rows = np.setdiff1d(np.flatnonzero(recent), taken[:, 0])
         free = unmatched(len(detections), taken[:, 1])
-        distance = 1 - iou_matrix(tracks.boxes()[rows], detections.boxes[free])
+        distance = 1 - tracks.overlap(rows, detections.boxes[free])
         found = assign(distance, self._settings.max_iou_distance)
         return np.stack([rows[found[:, 0]], free[found[:, 1]]], axis=1)
 

@@ -42,9 +42,8 @@ def predict(mean: Float, covariance: Float, dt: float) -> tuple[Float, Float]:
     """Move states ``dt`` >= 0 seconds ahead at constant velocity."""
     transition = np.eye(8)
     transition[:4, 4:] = dt * np.eye(4)
-    mean = mean @ transition.T
-    covariance = transition @ covariance @ transition.T + _process_noise(mean[:, 3], dt)
-    return mean, covariance
+    noise = _process_noise(mean[:, 3], dt)
+    return mean @ transition.T, transition @ covariance @ transition.T + noise
 
 
 def project(mean: Float, covariance: Float) -> tuple[Float, Float]:
