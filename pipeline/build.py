@@ -76,7 +76,7 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
         for settings in config.sinks:
             sinks.append(settings.build(site))
             opened.append(sinks[-1])
-        ticks = Ticks(sources, stop, queue=config.runtime.queue)
+        ticks = Ticks(sources, stop, depth=config.runtime.queue)
     except BaseException:
         for part in opened:
             part.close()
@@ -146,7 +146,7 @@ def _check_weights(found: Mapping[str, Mapping[str, str]], wanted: Mapping[str, 
     """A run can be repeated only with the weights it was made with."""
     for section, sha256 in wanted.items():
         if section not in found:
-            raise WeightsError(f"{section}.weights: the weights of that run ({sha256[:12]}...) are not there")
+            raise WeightsError(f"{section}.weights: that run's weights ({sha256[:12]}...) are not there")
         if found[section]["sha256"] != sha256:
             raise WeightsError(
                 f"{found[section]['path']}: not the weights of the run: sha256 {found[section]['sha256'][:12]}..., "

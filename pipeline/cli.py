@@ -103,7 +103,7 @@ def evaluate(run: Path, truth: Path, people: Path | None, json_file: Path | None
     from pipeline import evaluate as scoring
 
     evaluation = scoring.evaluate_run(run, truth, people)
-    console.print(scoring.table(evaluation))
+    console.print(scoring.evaluation_tables(evaluation))
     if json_file is not None:
         json_file.write_text(json.dumps(evaluation.to_dict(), indent=2) + "\n", encoding="utf-8")
     return 0
@@ -179,7 +179,9 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _log_to(target: Console, *, verbose: bool) -> None:
-    handler = RichHandler(console=target, show_path=False, show_time=verbose, markup=False)
+    handler: logging.Handler = logging.StreamHandler()
+    if target.is_terminal:
+        handler = RichHandler(console=target, show_path=False, show_time=verbose, markup=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     level = logging.DEBUG if verbose else logging.INFO
     for package in ("handoff", "pipeline", "reid", "trackers"):

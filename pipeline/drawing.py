@@ -79,7 +79,7 @@ def _colour_of(result: FrameResult, track: Track) -> Colour:
 
 def _scale(image: Image) -> float:
     """1 at 720 lines; small pictures keep letters that can be read."""
-    return float(np.clip(min(image.shape[0] / 720, image.shape[1] / 960), 0.62, 4.0))
+    return float(np.clip(min(image.shape[0] / 720, image.shape[1] / 960), 0.72, 4.0))
 
 
 def _draw_trail(canvas: Image, points: Sequence[Point], tint: Colour, size: float) -> None:

@@ -74,19 +74,19 @@ class Runner:
 
     def run(self, ticks: Ticks) -> None:
         """Process everything. The ends of all tracks are reported even when a part raises or the run stops."""
-        iterator = iter(ticks)
         try:
-            while True:
-                with self.statistics.stage("wait"):
-                    frames = next(iterator, None)
-                if frames is not None:
+            with ticks:
+                iterator = iter(ticks)
+                while (frames := self._next(iterator)) is not None:
                     self._tick(frames)
-                for camera in ticks.take_ended():
-                    self._end(camera)
-                if frames is None:
-                    break
+                    for camera in ticks.take_ended():
+                        self._end(camera)
         finally:
             self._finish()
+
+    def _next(self, iterator: Iterator[list[Frame]]) -> list[Frame] | None:
+        with self.statistics.stage("wait"):
+            return next(iterator, None)
 
     def _tick(self, frames: Sequence[Frame]) -> None:
         """One frame of each camera that has one: one detector batch, one embedder batch."""

@@ -17,16 +17,18 @@ class CalibrationSettings(BaseModel, frozen=True, extra="forbid"):
     """How distances become likelihood ratios; shares are of the mean distance between different people."""
 
     same_share: float = Field(
-        0.5,
+        0.55,
         gt=0,
         lt=1,
         description="Mean distance of the same person in two cameras, as a share (see docs/linking.md).",
     )
-    spread_share: float = Field(0.2, gt=0, description="Standard deviation of both kinds of distance, as a share.")
+    spread_share: float = Field(
+        0.14, gt=0, description="Standard deviation of both kinds of distance, as a share."
+    )
     prior_mean: float = Field(
         0.5, gt=0, le=2, description="Mean distance between different people before any was seen."
     )
-    prior_pairs: float = Field(10.0, gt=0, description="How many certain pairs the prior mean counts for.")
+    prior_pairs: float = Field(2.0, gt=0, description="How many certain pairs the prior mean counts for.")
 
 
 class DistanceCalibration:

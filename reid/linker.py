@@ -185,7 +185,7 @@ class GalleryLinker:
         cost = np.array(
             [[-o[i].log_ratio if i in o else math.inf for i in identities] for o in options], dtype=np.float64
         )
-        limit = -self._min_log_ratio
+        limit = -self._needed()
         rows, columns = linear_sum_assignment(np.minimum(cost, limit + 1e-9))
         chosen = {int(r): identities[c] for r, c in zip(rows, columns, strict=True) if cost[r, c] <= limit}
         links = [self._join(pending[row], options[row][identity]) for row, identity in sorted(chosen.items())]
@@ -197,9 +197,13 @@ class GalleryLinker:
         matches = []
         for identity, distance in zip(identities, distances, strict=True):
             log_ratio = self.calibration.log_ratio(float(distance))
-            if log_ratio >= self._min_log_ratio and identity.admits([tracklet], self._topology):
+            if log_ratio >= self._needed() and identity.admits([tracklet], self._topology):
                 matches.append(_Match(identity, float(distance), log_ratio))
         return matches
+
+    def _needed(self) -> float:
+        """The evidence that a link needs: the more people it could be, the likelier one is alike by chance."""
+        return self._min_log_ratio + math.log(max(1, len(self._gallery)))
 
     def _best(self, tracklet: Tracklet, identities: Iterable[Identity]) -> _Match | None:
         """The likeliest of a few identities, if any is likely enough and allowed."""
@@ -210,7 +214,7 @@ class GalleryLinker:
                 continue
             matches.append(_Match(identity, distance, self.calibration.log_ratio(distance)))
         best = max(matches, key=lambda match: match.log_ratio, default=None)
-        return best if best and best.log_ratio >= self._min_log_ratio else None
+        return best if best and best.log_ratio >= self._needed() else None
 
     def _join(self, tracklet: Tracklet, match: _Match) -> Link:
         runner_up = self._nearest_allowed(tracklet, {match.identity.id})
@@ -299,7 +303,7 @@ class GalleryLinker:
             if distance is None or not other.admits(mine.members, self._topology):
                 continue
             match = _Match(other, distance, self.calibration.log_ratio(distance))
-            if match.log_ratio >= self._min_log_ratio and (best is None or match.log_ratio > best.log_ratio):
+            if match.log_ratio >= self._needed() and (best is None or match.log_ratio > best.log_ratio):
                 best = match
         return best
 

@@ -42,8 +42,8 @@ class _Life:
 class IdentitiesSink:
     """Appends one JSON object a line, flushed at once; makes the table from the log when the run ends.
 
-    Events, each with time [s], camera, track and identity (null while undecided): `start` when a track is confirmed;
-    `link`, `merge`, `split` with the evidence; `end` with start, end and frames. Memory: the live tracks.
+    Events, each with time [s], camera, track and identity (null while undecided): `start` when a track is
+    confirmed; `link`, `merge`, `split` with the evidence; `end` with start, end and frames. Memory: live tracks.
     """
 
     def __init__(self, output: Path) -> None:

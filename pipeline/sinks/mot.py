@@ -30,7 +30,7 @@ class MotSettings(BaseModel, frozen=True, extra="forbid"):
 class MotSink:
     """Writes tracks/ as it goes and mot/ at the end, when the identity of every row is final.
 
-    Rows are in pixels of the source frame (the offset of `roi` added back). Memory: two numbers a track of the run.
+    Rows are in pixels of the source frame (the offset of `roi` added back). Memory: two numbers a track.
     """
 
     def __init__(self, output: Path, cameras: list[CameraId]) -> None:

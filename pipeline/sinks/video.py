@@ -88,18 +88,19 @@ class _Writer:
         return self._error
 
     def _work(self) -> None:
-        import av
-
         try:
-            while (result := self._queue.get()) is not None:
+            for result in iter(self._queue.get, None):
                 if self._error is None:
-                    self._write(result)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            self._error = OutputError(f"{self._path}: cannot be written: {error}")
+                    self._try_to_write(result)
         finally:
             self._finish()
-            while self._error is not None and self._queue.get() is not None:
-                pass  # the loop must not wait for room in the queue of a dead encoder
+
+    def _try_to_write(self, result: FrameResult) -> None:
+        try:
+            self._write(result)
+        except Exception as error:  # whatever it is, it must reach the loop, and the loop must not wait forever
+            self._error = OutputError(f"{self._path}: cannot be written: {error}")
+            self._error.__cause__ = error
 
     def _write(self, result: FrameResult) -> None:
         import av

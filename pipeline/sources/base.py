@@ -35,8 +35,8 @@ class CameraSettings(BaseModel, frozen=True, extra="forbid"):
     )
     start: Annotated[float | None, BeforeValidator(_to_seconds)] = Field(
         None,
-        description="Files: wall clock of the first frame, as date and time (UTC where no zone is given) or seconds. "
-        "Default 0 s. All files of a run must have one or none.",
+        description="Files: wall clock of the first frame, as date and time (UTC where no zone is given) or "
+        "seconds. Default 0 s. All files of a run must have one or none.",
     )
     fps: float | None = Field(
         None,
@@ -53,7 +53,8 @@ class CameraSettings(BaseModel, frozen=True, extra="forbid"):
     def _usable_as_file_name(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]*", name) or name.endswith((".", " ")):
             raise ValueError(
-                "must be usable as a file name: letters, digits, '.', '_', '-' and spaces, starting with a letter or digit"
+                "must be usable as a file name: letters, digits, '.', '_', '-' and spaces, starting with a letter "
+                "or digit"
             )
         return name
 
