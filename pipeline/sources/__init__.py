@@ -16,7 +16,7 @@ def open_source(settings: CameraSettings, folder: Path, *, reconnect: float) -> 
     """Open a camera and decode its first frame.
 
     A number is a webcam, a directory a folder of images, a URL a stream (processed completely like a file where
-    its container says how long it is), anything else a video file.
+    its container or its server says how long it is), anything else a video file.
 
     Args:
         settings: of the camera.
@@ -72,6 +72,6 @@ def _open_url(settings: CameraSettings, url: str, reconnect: float) -> Source:
         return Decoder(url, where, network=True, timeout=timeout)
 
     decoder = connect(OPEN_TIMEOUT)
-    if decoder.seconds is not None:
+    if decoder.ends:
         return VideoSource(settings, decoder)
     return StreamSource(settings, decoder, connect, reconnect)

@@ -60,7 +60,7 @@ class Decoder:
     Attributes:
         fps: nominal frames per second.
         declared: how many frames the container says it holds; None where it does not say.
-        seconds: how long the container says it is, None for a live stream. Some formats only estimate it.
+        ends: whether it has an end: its length is known, in seconds or in bytes.
         own_clock: whether timestamps come from the stream; formats without any get ffmpeg's invented ones.
         segmented: whether the stream comes in pieces of several seconds (HLS, DASH).
         pictures: decodes to the end, in order of presentation.
@@ -88,9 +88,9 @@ class Decoder:
         self._end: float = 0.0
         self.fps = _nominal_fps(self._stream)
         self.declared = self._stream.frames or None
-        self.seconds = self._container.duration / 1e6 if self._container.duration else None
         self.own_clock = self._container.format.name not in {"mpjpeg", "mjpeg", "h264", "hevc", "m4v"}
         self.segmented = self._container.format.name in {"hls", "dash"}
+        self.ends = bool(self._container.duration) or (not self.segmented and self._container.size > 0)
         self.unreadable = 0
         self.read = 0
         self.failure: str | None = None
@@ -149,7 +149,7 @@ class Decoder:
         """How long the video is by its header; None for formats whose length is an estimate."""
         name, stream = self._container.format.name, self._stream
         if "matroska" in name:
-            return self.seconds
+            return self._container.duration / 1e6 if self._container.duration else None
         if name == "avi" and stream.frames and stream.average_rate:  # its duration shrinks with the file
             return stream.frames / float(stream.average_rate)
         if "mp4" in name and stream.frames and stream.duration and stream.time_base:

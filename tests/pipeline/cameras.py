@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from pipeline.sources import CameraSettings, Source, open_source
 
 
 def opened(
-    source: str | int | Path, *, folder: Path = Path("/nowhere"), reconnect: float = 0, **fields: object
+    source: str | int | Path, *, folder: Path = Path("/nowhere"), reconnect: float = 0, **fields: Any
 ) -> Source:
     """The camera "gate"."""
     source = str(source) if isinstance(source, Path) else source
@@ -32,6 +33,5 @@ def read_until_error(source: Source) -> tuple[list[Frame], str]:
     """The frames before the source broke off, and what it said."""
     frames: list[Frame] = []
     with pytest.raises(SourceError) as caught:
-        for frame in source.frames():
-            frames.append(frame)
+        frames.extend(source.frames())  # keeps what came before the error
     return frames, str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -15,7 +16,7 @@ from tests.pipeline.cameras import opened, read, read_until_error
 from tests.pipeline.servers import Request, http_server
 
 
-def refusal(path: Path | str, **fields: object) -> str:
+def refusal(path: Path | str, **fields: Any) -> str:
     with pytest.raises(SourceError) as caught:
         read(opened(path, **fields))
     text = str(caught.value)

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         yield found | {"http": f"{address}/clip.mp4"}
 
 
-def of_kind(places: dict[str, str], kind: str, **fields: object) -> Source:
+def of_kind(places: dict[str, str], kind: str, **fields: Any) -> Source:
     if kind == "images":
         fields.setdefault("fps", FPS)
     return opened(places[kind], **fields)
@@ -169,6 +170,20 @@ def test_video_without_timestamps_is_counted_at_its_rate(tmp_path: Path, caplog:
     source = opened(clips.write_video(tmp_path / "raw.h264", 5))
     assert [frame.time for frame in read(source)] == pytest.approx([index / source.info.fps for index in range(5)])
     assert "no times of its own" in caplog.text
+
+
+@pytest.mark.parametrize("muxer", [{"movflags": "frag_keyframe+empty_moov"}, {"movflags": "faststart"}])
+def test_a_served_file_of_known_size_ends(tmp_path: Path, muxer: dict[str, str]) -> None:
+    movie = clips.write_video(tmp_path / "clip.mp4", 30, muxer=muxer).read_bytes()
+
+    def respond(request: Request) -> None:
+        request.head("video/mp4", len(movie))
+        request.wfile.write(movie)
+
+    with http_server(respond) as address:
+        source = opened(f"{address}/clip.mp4", reconnect=60)
+        assert not source.info.live
+        assert [clips.number_in(frame.image) for frame in read(source)] == list(range(30))
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])

@@ -1,0 +1,1 @@
+"""Adapters that run in the virtual environment of a peer; they import nothing of ours."""
