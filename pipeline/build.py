@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reid.embedder import Embedder
-from reid.weights import find_weights, sha256_of
-
 from pipeline import runfolder
 from pipeline.config import Config, LoadedConfig, dump
 from pipeline.detectors.base import Detector
@@ -19,9 +16,13 @@ from pipeline.errors import HandoffError, SourceError, WeightsError
 from pipeline.frames import CameraInfo
 from pipeline.runner import Runner
 from pipeline.sinks import Sink, SinkSite
+from pipeline.sinks.window import WindowSettings, require_display
 from pipeline.sources import Source, open_source
+from pipeline.sources.address import is_live
 from pipeline.ticks import Ticks
+from reid.embedder import Embedder
 from reid.tracklets import CameraId
+from reid.weights import find_weights, sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class Run:
     def close(self) -> None:
         """Stop the readers and finish all files; the first error is raised after everything is closed."""
         errors = []
-        for part in (self.ticks, *self.sinks, self.detector, self.embedder):
+        parts: list[Ticks | Sink | Detector | Embedder] = [self.ticks, *self.sinks, self.detector, self.embedder]
+        for part in parts:
             try:
                 part.close()
             except HandoffError as error:
@@ -62,13 +64,15 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
     sources, unreachable = _open_sources(loaded)
     opened: list[Source | Detector | Embedder | Sink] = list(sources)
     try:
-        weights = _fingerprints(config)
-        _check_weights(weights, loaded.weights)
         detector = config.detector.build()
         opened.append(detector)
         embedder = config.embedder.build()
         opened.append(embedder)
+        weights = _fingerprints(config)  # after building, which may have fetched them
+        _check_weights(weights, loaded.weights)
         cameras = [source.info for source in sources]
+        if any(isinstance(settings, WindowSettings) for settings in config.sinks):
+            require_display()  # before an older run in the folder is replaced
         runfolder.prepare(output, [c.name for c in config.cameras], _files(loaded), overwrite=overwrite)
         runfolder.write_record(output, dump(config, loaded.folder), weights)
         site = SinkSite(output, cameras, stop)
@@ -105,11 +109,6 @@ def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, So
             source.close()
         raise SourceError("\n".join([*faults, *(str(error) for error in away.values())]))
     return sources, away
-
-
-def is_live(source: str | int) -> bool:
-    """Whether a source is a stream or a webcam, which may come back, and not a file, which will not appear."""
-    return isinstance(source, int) or source.isdigit() or "://" in source
 
 
 def _files(loaded: LoadedConfig) -> list[Path]:
@@ -149,6 +148,6 @@ def _check_weights(found: Mapping[str, Mapping[str, str]], wanted: Mapping[str, 
             raise WeightsError(f"{section}.weights: that run's weights ({sha256[:12]}...) are not there")
         if found[section]["sha256"] != sha256:
             raise WeightsError(
-                f"{found[section]['path']}: not the weights of the run: sha256 {found[section]['sha256'][:12]}..., "
+                f"{found[section]['path']}: not that run's weights: sha256 {found[section]['sha256'][:12]}..., "
                 f"but run.yaml has {sha256[:12]}...; restore the file, or take its entry out of `weights`"
             )

@@ -22,6 +22,13 @@ from pipeline.errors import HandoffError
 
 FAILED, USAGE, CAMERA_FAILED, INTERRUPTED = 1, 2, 3, 130
 
+_HELP = """Follow people across cameras: N streams in, annotated videos and an identity log out.
+
+\b
+python run.py --sources cams.yaml
+python run.py --sources cams.yaml --config cpu --set tracker.max_age=2.0 --output runs/today
+"""
+
 console = Console()
 errors = Console(stderr=True)
 log = logging.getLogger("handoff")
@@ -51,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, help=_HELP)
 @click.option("--sources", type=click.Path(path_type=Path), help="cams.yaml, or the run.yaml of an earlier run.")
 @click.option(
     "--config", "preset", default="default", show_default=True, help="Preset in configs/, or a YAML file."
@@ -74,12 +81,7 @@ def cli(
     show: bool,
     verbose: bool,
 ) -> int:
-    r"""Follow people across cameras: N streams in, annotated videos and an identity log out.
-
-    \b
-    python run.py --sources cams.yaml
-    python run.py --sources cams.yaml --config cpu --set tracker.max_age=2.0 --output runs/today
-    """
+    """Run the pipeline, unless a sub-command is given."""
     _log_to(errors, verbose=verbose)
     if context.invoked_subcommand is not None:
         return 0

@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
-from reid.embedder import EmbedderSettings
 
 from pipeline.detectors import DetectorSettings
 from pipeline.errors import ConfigError
 from pipeline.faults import Fault, faults_of, listed, nearest
 from pipeline.sinks import SinkSettings
+from pipeline.sources.address import is_live, redact
 from pipeline.sources.base import CameraSettings
 from pipeline.yamlfile import Location, YamlFile
+from reid.embedder import EmbedderSettings
 from reid.linker import GalleryLinkerSettings
 from reid.topology import CameraLink
 from trackers import TrackerSettings
@@ -121,12 +122,17 @@ def load_processing(preset: str, changes: Sequence[str] = ()) -> Processing:
 
 
 def dump(config: Config, folder: Path) -> dict[str, Any]:
-    """The configuration as plain data that loads again from anywhere: relative paths are made absolute."""
+    """The configuration as plain data that loads again from anywhere: relative paths are made absolute.
+
+    Credentials in URLs are left out, unless they stand there as ${NAME}.
+    """
     data: dict[str, Any] = _plain(config.model_dump(by_alias=True))
     for camera in data["cameras"]:
         source = camera["source"]
         if isinstance(source, str) and not source.isdigit() and "://" not in source and "${" not in source:
             camera["source"] = str((folder / source).resolve())
+        elif isinstance(source, str) and "${" not in source:
+            camera["source"] = redact(source)
     for section in ("detector", "embedder"):
         weights = data[section].get("weights")
         if weights and Path(weights).exists():
@@ -171,7 +177,7 @@ class _Layers:
         parts = key.split(".")
         for part in parts[:-1]:
             step = _step(place, part)
-            place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]  # type: ignore[index]
+            place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
             location.append(step)
             if not isinstance(place, (dict, list)):
                 raise ConfigError(f"--set {text}: '{part}' has no keys of its own")
@@ -180,7 +186,7 @@ class _Layers:
             raise ConfigError(f"--set {text}: no entry '{parts[-1]}' in {'.'.join(parts[:-1])}")
         if step == "type" and place.get("type") != parsed:
             place.clear()  # another kind of part: the settings of the old one mean nothing to it
-        place[step] = parsed  # type: ignore[index]
+        place[step] = parsed
         self._origins[(*location, step)] = f"--set {text}"
 
     def origin(self, location: Location) -> str:
@@ -231,8 +237,8 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     result = copy.deepcopy(base)
     for key, value in over.items():
         old = result.get(key)
-        mixes = isinstance(old, dict) and isinstance(value, dict)
-        if mixes and value.get("type", old.get("type")) == old.get("type"):
+        both = isinstance(old, dict) and isinstance(value, dict)
+        if isinstance(old, dict) and both and value.get("type", old.get("type")) == old.get("type"):
             result[key] = _merged(old, value)
         else:
             result[key] = copy.deepcopy(value)
@@ -277,12 +283,13 @@ def _name_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
 
 
 def _clock_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
-    """Files that share no clock would be linked wrongly without a word."""
-    timed = [index for index, camera in enumerate(cameras) if camera.get("start") is not None]
-    for index, camera in enumerate(cameras):
-        is_file = isinstance(camera.get("source"), str) and "://" not in camera["source"]
-        if timed and is_file and camera.get("start") is None:
-            text = f"is missing, but cameras[{timed[0]}] has one; all files need it to share a clock"
+    """Files that share no clock with the other cameras would be linked wrongly without a word."""
+    live = [index for index, camera in enumerate(cameras) if is_live(camera.get("source", ""))]
+    timed = [index for index, camera in enumerate(cameras) if camera.get("start") is not None or index in live]
+    for index in range(len(cameras)):
+        if timed and index not in timed:
+            has = "is live" if timed[0] in live else "has one"
+            text = f"is missing, but cameras[{timed[0]}] {has}; files need it to share a clock with the others"
             yield ("cameras", index, "start"), text
 
 

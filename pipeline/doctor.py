@@ -12,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from reid.weights import find_weights
 from rich.table import Table
 
 from pipeline.config import load_processing
 from pipeline.errors import HandoffError, WeightsError
 from pipeline.frames import Frame
 from reid.tracklets import CameraId
+from reid.weights import find_weights
 
 _DECODERS, _ENCODER = ("h264", "hevc", "mjpeg"), "libx264"
 _FREE_GB = 2.0

@@ -48,11 +48,11 @@ def draw(image: Image, result: FrameResult, trails: Mapping[TrackId, Sequence[Po
     canvas = image.copy()
     size = _scale(canvas)
     seen = [track for track in result.tracks if track.state is TrackState.CONFIRMED]
+    ceiling = _draw_header(canvas, f"{result.camera}  {clock(result.time)}", f"{len(seen)} in view", size)
     for track in seen:
         _draw_trail(canvas, trails.get(track.id, ()), _colour_of(result, track), size)
     for track in sorted(seen, key=lambda track: float(track.box[3])):  # who stands in front is drawn last
-        _draw_person(canvas, track, result.identities.get(track.id), size)
-    _draw_header(canvas, f"{result.camera}  {clock(result.time)}", f"{len(seen)} in view", size)
+        _draw_person(canvas, track, result.identities.get(track.id), size, ceiling)
     return canvas
 
 
@@ -60,7 +60,8 @@ def clock(time: float) -> str:
     """Seconds as people read them: date and time (UTC) for a wall clock, m:ss.s for a stream's own clock."""
     if time >= _WALL_CLOCK:
         return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return f"{int(time // 60)}:{time % 60:04.1f}"
+    minutes, tenths = divmod(round(10 * time), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +93,8 @@ def _draw_trail(canvas: Image, points: Sequence[Point], tint: Colour, size: floa
         )
 
 
-def _draw_person(canvas: Image, track: Track, identity: IdentityId | None, size: float) -> None:
+def _draw_person(canvas: Image, track: Track, identity: IdentityId | None, size: float, ceiling: int) -> None:
+    """Box and label; the label stays in the picture and below ``ceiling``, the header's lower edge."""
     import cv2
 
     tint = UNKNOWN if identity is None else colour(identity)
@@ -103,13 +105,14 @@ def _draw_person(canvas: Image, track: Track, identity: IdentityId | None, size:
     pad = max(2, round(3 * size))
     x = int(np.clip(left, 0, max(0, canvas.shape[1] - width - 2 * pad)))
     y = top - height - baseline - 2 * pad  # above the head, or inside the box where there is no room
-    if y < 0:
-        y = int(np.clip(top, 0, max(0, canvas.shape[0] - height - baseline - 2 * pad)))
+    if y < ceiling:
+        y = int(np.clip(top, ceiling, max(ceiling, canvas.shape[0] - height - baseline - 2 * pad)))
     cv2.rectangle(canvas, (x, y), (x + width + 2 * pad, y + height + baseline + 2 * pad), tint, cv2.FILLED)
     _put(canvas, text, (x + pad, y + pad + height), _ink(tint), size)
 
 
-def _draw_header(canvas: Image, left: str, right: str, size: float) -> None:
+def _draw_header(canvas: Image, left: str, right: str, size: float) -> int:
+    """A dark strip with camera, time and number of people; returns its height."""
     pad = round(6 * size)
     _, height, baseline = _text_size(left, size)
     strip = canvas[: height + baseline + 2 * pad]
@@ -118,6 +121,7 @@ def _draw_header(canvas: Image, left: str, right: str, size: float) -> None:
     left_width, right_width = _text_size(left, size)[0], _text_size(right, size)[0]
     if left_width + right_width + 4 * pad <= canvas.shape[1]:
         _put(canvas, right, (canvas.shape[1] - right_width - pad, pad + height), (255, 255, 255), size)
+    return int(strip.shape[0])
 
 
 def _ink(background: Colour) -> Colour:

@@ -90,7 +90,7 @@ def _valid_keys(model: type[BaseModel], location: Location, data: object) -> lis
         if isinstance(part, int):
             found = typing.get_args(found)[0] if typing.get_args(found) else None
         else:
-            field = found.model_fields.get(part) if isinstance(found, type) else None
+            field = getattr(found, "model_fields", {}).get(part)
             found = None if field is None else field.annotation
         found = _member(found, data)
         if found is None:

@@ -99,9 +99,8 @@ class LogMeter:
         self._frames[camera] += 1
         total = self._totals[camera]
         done = f"{self._frames[camera]}/{total}" if total else str(self._frames[camera])
-        self._lines[camera] = f"{camera}: frame {done}, {self._rates[camera].tick():.1f} fps, " + (
-            f"{people_in_view(result)} people"
-        )
+        rate = f"{self._rates[camera].tick():.1f} fps"
+        self._lines[camera] = f"{camera}: frame {done}, {rate}, {people_in_view(result)} people"
         if time.perf_counter() >= self._due:
             self._due = time.perf_counter() + _LOG_EVERY
             for line in self._lines.values():

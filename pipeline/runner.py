@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from reid.embedder import Embedder
-
 from pipeline.detectors.base import Detector
 from pipeline.frames import CameraInfo, Frame, FrameResult
 from pipeline.sinks.base import Sink
 from pipeline.ticks import Ticks
+from reid.embedder import Embedder
 from reid.identity_map import IdentityMap
 from reid.linker import Linker
 from reid.tracklets import CameraId, Link, LinkKind, TrackletKey
@@ -71,6 +70,7 @@ class Runner:
         self._last_time = {camera.name: 0.0 for camera in cameras}
         self.statistics = Statistics({camera.name: 0 for camera in cameras})
         self._newest_identity = 0
+        self._live: set[TrackletKey] = set()
 
     def run(self, ticks: Ticks) -> None:
         """Process everything. The ends of all tracks are reported even when a part raises or the run stops."""
@@ -110,7 +110,9 @@ class Runner:
         ]
         boxes = [found.boxes[mask] for found, mask in zip(detections, wanted, strict=True)]
         rows = self._embedder.embed([frame.image for frame in frames], boxes)
-        return [found.with_embeddings(*pair) for found, *pair in zip(detections, wanted, rows, strict=True)]
+        return [
+            found.with_embeddings(mask, part) for found, mask, part in zip(detections, wanted, rows, strict=True)
+        ]
 
     def _report(self, camera: CameraId, now: float, frame: Frame | None, tracks: Sequence[Track]) -> None:
         with self.statistics.stage("link"):
@@ -132,9 +134,16 @@ class Runner:
             result = FrameResult(camera, now, frame, tracks, identities, links)
             for sink in self._sinks:
                 sink.write(result)
-            for track in tracks:
-                if track.state is TrackState.ENDED:
-                    self._identities.forget(TrackletKey(camera, track.id))
+            self._forget_ended(camera, tracks, links)
+
+    def _forget_ended(self, camera: CameraId, tracks: Sequence[Track], links: Sequence[Link]) -> None:
+        """Drop the identities of tracks that are over, also of those that were decided on after their end."""
+        ended = {TrackletKey(camera, track.id) for track in tracks if track.state is TrackState.ENDED}
+        self._live.update(TrackletKey(camera, track.id) for track in tracks)
+        self._live -= ended
+        for key in ended | {link.key for link in links}:
+            if key not in self._live:
+                self._identities.forget(key)
 
     def _count(self, link: Link) -> None:
         if link.kind is LinkKind.MERGE:

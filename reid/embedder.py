@@ -52,7 +52,9 @@ class OsnetSettings(BaseModel, frozen=True, extra="forbid"):
     )
     runtime: RuntimeName = Field("auto", description="auto: torch on CUDA, else OpenVINO.")
     device: Device = Field("auto", description="auto: CUDA where there is a device.")
-    precision: Precision = Field("auto", description="Of OpenVINO. auto: the fastest that the CPU computes in.")
+    precision: Precision = Field(
+        "auto", description="Of the arithmetic. auto: the fastest that agrees with torch in single precision."
+    )
     batch: int = Field(64, ge=1, le=4096, description="Most crops in one call of the runtime.")
 
     def build(self) -> OsnetEmbedder:
@@ -73,14 +75,20 @@ class StripesSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class OsnetEmbedder:
-    """OSNet in the fastest runtime that passes the parity gate (`reid.runtimes`)."""
+    """OSNet in the fastest runtime that passes the parity gate (`reid.parity`), warmed up by it.
+
+    Attributes:
+        architecture: the network's name.
+        parity: how well the runtime agrees with torch f32; None where it is torch f32.
+        description: network, runtime, device and precision, and which faster precisions were rejected and why.
+    """
 
     def __init__(self, settings: OsnetSettings) -> None:
         network, self.architecture = load_osnet(
             find_weights(settings.weights, setting="embedder.weights"), settings.architecture
         )
         self._runtime, self.parity = choose_runtime(
-            network, settings.runtime, settings.device, settings.precision, min(settings.batch, 64)
+            network, settings.runtime, settings.device, settings.precision, settings.batch
         )
         self.description = f"{self.architecture}, {self._runtime.description}"
         self._crops, self._batch = CropBatch(), settings.batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -74,11 +74,14 @@ class Identity:
     def __len__(self) -> int:
         return len(self._members)
 
-    def admits(self, tracklets: Sequence[Tracklet], topology: Topology) -> bool:
-        """Whether time and camera links allow the tracklets to be this person's, beside all others."""
+    def admits(
+        self, tracklets: Sequence[Tracklet], topology: Topology, ignored: Collection[TrackletKey] = ()
+    ) -> bool:
+        """Whether time and camera links allow the tracklets to be this person's, beside all others not ignored."""
         new = {tracklet.key for tracklet in tracklets}
+        kept = [m for m in self._members.values() if m.key not in new and m.key not in ignored]
         walk = sorted(
-            [*(member for member in self._members.values() if member.key not in new), *tracklets],
+            [*kept, *tracklets],
             key=lambda tracklet: (tracklet.start, tracklet.key),
         )
         for i, later in enumerate(walk):
@@ -141,14 +144,25 @@ class Gallery:
             if rank < surplus or time - last_seen > self._expiry:
                 del self._identities[identity]
 
-    def distances(self, query: Tracklet) -> tuple[list[Identity], Float]:
-        """Mean distance of a tracklet to the tracklets of each identity (average linkage), itself left out.
+    def distances(self, query: Tracklet, ignored: Collection[TrackletKey] = ()) -> tuple[list[Identity], Float]:
+        """Mean distance of a tracklet to the tracklets of each identity (average linkage).
+
+        Args:
+            query: is not compared with itself.
+            ignored: tracklets that are left out.
 
         Returns:
             Identities that have an appearance, by rising id, and their distances (I,).
         """
         groups = [
-            (identity, [m for m in identity.members if m.mean is not None and m.key != query.key])
+            (
+                identity,
+                [
+                    m
+                    for m in identity.members
+                    if m.mean is not None and m.key != query.key and m.key not in ignored
+                ],
+            )
             for identity in sorted(self._identities.values(), key=lambda identity: identity.id)
         ]
         groups = [(identity, members) for identity, members in groups if members]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-import numpy as np
 from pydantic import BaseModel, Field
-from scipy.optimize import linear_sum_assignment
 
 from reid.calibration import CalibrationSettings, DistanceCalibration, ratio
-from reid.gallery import Gallery, Identity, linkage, tracklet_distances
+from reid.gallery import Gallery, Identity, tracklet_distances
+from reid.matching import CandidateSearch, Match, assign
 from reid.topology import CameraLink, Topology
 from reid.tracklet_builder import TrackletBuilder, observation_qualities
 from reid.tracklets import CameraId, IdentityId, Link, LinkKind, Tracklet, TrackletKey, TrackView
-
-_CANDIDATES = 10  # nearest identities that are looked at for a merge or as runner-up
 
 
 class Linker(Protocol):
@@ -41,8 +38,11 @@ class GalleryLinkerSettings(BaseModel, frozen=True, extra="forbid"):
     min_likelihood_ratio: float = Field(
         1.0, gt=0, description='How many times likelier "same person" must be for a link or a merge.'
     )
+    switch_likelihood_ratio: float = Field(
+        3.0, ge=1, description="How many times likelier another identity must be for a track to change over."
+    )
     split_likelihood_ratio: float = Field(
-        0.05, ge=0, description="An ended track whose final evidence is below this ratio leaves its identity."
+        0.05, gt=0, description="An ended track whose final evidence is below this ratio leaves its identity."
     )
     clock_tolerance: float = Field(
         0.5,
@@ -50,8 +50,8 @@ class GalleryLinkerSettings(BaseModel, frozen=True, extra="forbid"):
         description="Seconds by which two cameras' clocks may disagree: how long one person may be in both.",
     )
     expiry: float = Field(3600.0, gt=0, description="Seconds after which an unseen identity is forgotten.")
-    max_identities: int = Field(5000, ge=1, description="Identities remembered; the longest unseen are forgotten.")
-    max_tracklets: int = Field(50, ge=1, description="Tracks remembered for each identity.")
+    max_identities: int = Field(2000, ge=1, description="Identities remembered; the longest unseen are forgotten.")
+    max_tracklets: int = Field(20, ge=1, description="Tracks remembered for each identity.")
     calibration: CalibrationSettings = Field(
         default_factory=CalibrationSettings, description="How distances become likelihood ratios."
     )
@@ -62,30 +62,32 @@ class GalleryLinkerSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 @dataclass(frozen=True, slots=True)
-class _Match:
-    """An identity that a tracklet may belong to, with its evidence."""
+class _Evidence:
+    """What a decision rests on; ``against`` when it was made against ``match``."""
 
-    identity: Identity
-    distance: float
-    log_ratio: float
+    match: Match | None
+    runner_up: Match | None = None
+    transit: float | None = None
+    against: bool = False
 
 
 class GalleryLinker:
     """Online average-linkage clustering of tracklets.
 
     Each `interval`: tracks with enough evidence are assigned to known identities, all at once; who fits nobody is
-    new. Ended tracks are looked at once more with all their evidence: they may leave their identity, and
-    identities that have grown alike are merged. Memory: live tracks plus the bounded gallery.
+    new. A track in view whose identity a new track claims is assigned anew together with it, so that an early
+    mistake does not push the next track into another one. Ended tracks are looked at once more with all their
+    evidence: they may leave their identity, and identities that have grown alike are merged. Memory: live tracks
+    plus the bounded gallery.
     """
 
     def __init__(self, settings: GalleryLinkerSettings, topology: Topology) -> None:
         self._settings, self._topology = settings, topology
         self._gallery = Gallery(settings.expiry, settings.max_identities, settings.max_tracklets)
         self.calibration = DistanceCalibration(settings.calibration)
+        self._search = CandidateSearch(self._gallery, topology, self.calibration, settings.min_likelihood_ratio)
         self._open: dict[TrackletKey, TrackletBuilder] = {}
         self._identity_of: dict[TrackletKey, IdentityId] = {}  # of the open tracklets
-        self._min_log_ratio = math.log(settings.min_likelihood_ratio)
-        self._split_log_ratio = math.log(max(settings.split_likelihood_ratio, 1e-12))
         self._time = -math.inf
         self._due = -math.inf
 
@@ -128,9 +130,8 @@ class GalleryLinker:
         self._gallery.forget(self._time, set(self._identity_of.values()))
         return links
 
-    # Conflicts: a track that was lost is found again while its identity is already seen elsewhere.
-
-    def _undo_conflicts(self, current: dict[TrackletKey, Tracklet]) -> list[Link]:
+    def _undo_conflicts(self, current: Mapping[TrackletKey, Tracklet]) -> list[Link]:
+        """A track that was lost may be found again while its identity is already seen elsewhere."""
         links = []
         for key in sorted(self._identity_of):
             identity = self._gallery[self._identity_of[key]]
@@ -138,149 +139,158 @@ class GalleryLinker:
                 if other.key == key or self._topology.can_be_one_person(current[key], other):
                     continue
                 weaker = min(current[key], other, key=lambda tracklet: (tracklet.quality, tracklet.key))
-                links.append(self._split(weaker, identity, None, "seen in two places at the same time"))
+                links.append(self._move(weaker, identity, None, "seen in two places at the same time"))
                 break
         return links
 
     # New tracklets.
 
-    def _link_pending(self, current: dict[TrackletKey, Tracklet]) -> list[Link]:
+    def _link_pending(self, current: Mapping[TrackletKey, Tracklet]) -> list[Link]:
         pending = sorted((t for key, t in current.items() if self._is_due(key)), key=_order)
         self._learn_scale(pending, current)
-        links, left = self._assign([tracklet for tracklet in pending if tracklet.mean is not None])
-        changed = [self._gallery[link.identity] for link in links]
-        for tracklet in sorted([*left, *(t for t in pending if t.mean is None)], key=_order):
-            match = self._best(tracklet, changed)
-            link = self._join(tracklet, match) if match else self._found(tracklet)
-            links.append(link)
-            changed.append(self._gallery[link.identity])
-        return links
+        options = self._options([tracklet for tracklet in pending if tracklet.mean is not None], current)
+        chosen = assign(options, self._search.needed)
+        links = [self._settle(current[key], chosen.get(key)) for key in options if key in self._identity_of]
+        links += [self._join(current[key], match) for key, match in chosen.items() if key not in self._identity_of]
+        decided = [link for link in links if link is not None]
+        changed = [self._gallery[link.identity] for link in decided]
+        for tracklet in pending:
+            if tracklet.key not in self._identity_of:
+                match = None if tracklet.mean is None else self._search.best(tracklet, changed)
+                decided.append(self._join(tracklet, match) if match else self._found(tracklet))
+                changed.append(self._gallery[decided[-1].identity])
+        return decided
 
     def _is_due(self, key: TrackletKey) -> bool:
         builder = self._open[key]
         enough = builder.duration >= self._settings.min_duration and builder.views >= self._settings.min_views
         return key not in self._identity_of and (enough or builder.ended)
 
-    def _learn_scale(self, pending: Sequence[Tracklet], current: dict[TrackletKey, Tracklet]) -> None:
+    def _learn_scale(self, pending: Sequence[Tracklet], current: Mapping[TrackletKey, Tracklet]) -> None:
         """Tracks that cannot be one person are certain pairs of different people; each pair counts once."""
         new = {tracklet.key for tracklet in pending}
         for tracklet in pending:
             others = [
                 other
-                for key, other in current.items()
-                if other.mean is not None
-                and not (key in new and key <= tracklet.key)
-                and not self._topology.can_be_one_person(tracklet, other)
+                for other in self._rivals(tracklet, current)
+                if other.mean is not None and not (other.key in new and other.key <= tracklet.key)
             ]
             if tracklet.mean is not None and others:
                 for distance in tracklet_distances(tracklet, others):
                     self.calibration.add_different(float(distance))
 
-    def _assign(self, pending: list[Tracklet]) -> tuple[list[Link], list[Tracklet]]:
-        """Assign pending tracklets to known identities, all at once; returns links and who is left."""
-        options = [{m.identity.id: m for m in self._matches(tracklet)} for tracklet in pending]
-        identities = sorted(set().union(*options)) if options else []
-        if not identities:
-            return [], pending
-        cost = np.array(
-            [[-o[i].log_ratio if i in o else math.inf for i in identities] for o in options], dtype=np.float64
-        )
-        limit = -self._needed()
-        rows, columns = linear_sum_assignment(np.minimum(cost, limit + 1e-9))
-        chosen = {int(r): identities[c] for r, c in zip(rows, columns, strict=True) if cost[r, c] <= limit}
-        links = [self._join(pending[row], options[row][identity]) for row, identity in sorted(chosen.items())]
-        return links, [tracklet for row, tracklet in enumerate(pending) if row not in chosen]
+    def _rivals(self, tracklet: Tracklet, current: Mapping[TrackletKey, Tracklet]) -> list[Tracklet]:
+        """Open tracklets that cannot be the same person."""
+        return [
+            other
+            for other in current.values()
+            if other.key != tracklet.key and not self._topology.can_be_one_person(tracklet, other)
+        ]
 
-    def _matches(self, tracklet: Tracklet) -> list[_Match]:
-        """Every identity that appearance, time and camera links allow."""
-        identities, distances = self._gallery.distances(tracklet)
-        matches = []
-        for identity, distance in zip(identities, distances, strict=True):
-            log_ratio = self.calibration.log_ratio(float(distance))
-            if log_ratio >= self._needed() and identity.admits([tracklet], self._topology):
-                matches.append(_Match(identity, float(distance), log_ratio))
-        return matches
+    def _options(
+        self, pending: Sequence[Tracklet], current: Mapping[TrackletKey, Tracklet]
+    ) -> dict[TrackletKey, dict[IdentityId, Match]]:
+        """What each pending tracklet may be, and each linked one in view whose identity another one claims."""
+        options: dict[TrackletKey, dict[IdentityId, Match]] = {}
+        queue = list(pending)
+        while queue:
+            tracklet = queue.pop(0)
+            rivals = {
+                rival.key: rival for rival in self._rivals(tracklet, current) if rival.key in self._identity_of
+            }
+            options[tracklet.key] = self._search.matches(tracklet, rivals)
+            self._add_present(tracklet, rivals, options[tracklet.key])
+            claimed = [key for key in rivals if self._identity_of[key] in options[tracklet.key]]
+            waiting = {other.key for other in queue}
+            queue += [rivals[key] for key in sorted(claimed) if key not in options and key not in waiting]
+        return options
 
-    def _needed(self) -> float:
-        """The evidence that a link needs: the more people it could be, the likelier one is alike by chance."""
-        return self._min_log_ratio + math.log(max(1, len(self._gallery)))
+    def _add_present(
+        self, tracklet: Tracklet, rivals: Collection[TrackletKey], options: dict[IdentityId, Match]
+    ) -> None:
+        """A linked tracklet keeps its identity unless another is a good deal likelier."""
+        present = self._identity_of.get(tracklet.key)
+        match = None if present is None else self._search.fit(tracklet, self._gallery[present], rivals)
+        if match is not None:
+            bonus = math.log(self._settings.switch_likelihood_ratio)
+            options[match.identity.id] = replace(match, log_ratio=match.log_ratio + bonus)
 
-    def _best(self, tracklet: Tracklet, identities: Iterable[Identity]) -> _Match | None:
-        """The likeliest of a few identities, if any is likely enough and allowed."""
-        matches = []
-        for identity in identities:
-            distance = linkage([tracklet], identity.members)
-            if distance is None or not identity.admits([tracklet], self._topology):
-                continue
-            matches.append(_Match(identity, distance, self.calibration.log_ratio(distance)))
-        best = max(matches, key=lambda match: match.log_ratio, default=None)
-        return best if best and best.log_ratio >= self._needed() else None
+    def _settle(self, tracklet: Tracklet, match: Match | None) -> Link | None:
+        """The outcome for a tracklet that had an identity: mostly it keeps it."""
+        present = self._gallery[self._identity_of[tracklet.key]]
+        alone = len(present) == 1
+        if (match is None and alone) or (match is not None and match.identity is present):
+            return None
+        return self._move(tracklet, present, match, "fits better, with all who are in view now")
 
-    def _join(self, tracklet: Tracklet, match: _Match) -> Link:
-        runner_up = self._nearest_allowed(tracklet, {match.identity.id})
+    def _join(self, tracklet: Tracklet, match: Match) -> Link:
+        runner_up = self._search.nearest(tracklet, {match.identity.id})
         transit = match.identity.transit_to(tracklet)
-        match.identity.put(tracklet)
-        self._identity_of[tracklet.key] = match.identity.id
+        self._put(tracklet, match.identity)
         reason = f"looks like identity {match.identity.id}"
         if runner_up is not None:
             reason += f"; the next best, {runner_up.identity.id}, is at {runner_up.distance:.3f}"
-        return self._link(
-            tracklet, match.identity, LinkKind.LINK, reason, match=match, runner_up=runner_up, transit=transit
-        )
+        evidence = _Evidence(match, runner_up, transit)
+        return self._link(tracklet, match.identity, LinkKind.LINK, reason, evidence)
 
     def _found(self, tracklet: Tracklet) -> Link:
         """A new identity."""
-        nearest = self._nearest_allowed(tracklet, set()) if tracklet.mean is not None else None
-        identity = self._gallery.create()
-        identity.put(tracklet)
-        self._identity_of[tracklet.key] = identity.id
+        nearest = self._search.nearest(tracklet)
+        identity = self._put(tracklet, self._gallery.create())
         if tracklet.mean is None:
             reason = "new: no view of it was embedded"
         elif nearest is None:
             reason = "new: nobody known can be here now"
         else:
             reason = f"new: the most alike, identity {nearest.identity.id}, is too different"
-        return self._link(tracklet, identity, LinkKind.LINK, reason, match=nearest)
+        return self._link(tracklet, identity, LinkKind.LINK, reason, _Evidence(nearest, against=True))
 
-    def _nearest_allowed(self, tracklet: Tracklet, besides: set[IdentityId]) -> _Match | None:
-        identities, distances = self._gallery.distances(tracklet)
-        for i in np.argsort(distances, kind="stable")[:_CANDIDATES]:
-            if identities[i].id not in besides and identities[i].admits([tracklet], self._topology):
-                distance = float(distances[i])
-                return _Match(identities[i], distance, self.calibration.log_ratio(distance))
-        return None
-
-    # Second thoughts, once all evidence is in.
+    # Second thoughts.
 
     def _revise(self, ended: list[Tracklet]) -> list[Link]:
+        """With all evidence in, a tracklet may leave its identity, or its identity be merged with another."""
         links = []
+        limit = math.log(self._settings.split_likelihood_ratio)
         for tracklet in ended:
             if tracklet.mean is None:
                 continue
             identity = self._gallery[self._identity_of[tracklet.key]]
-            others = [member for member in identity.members if member.key != tracklet.key]
-            distance = linkage([tracklet], others)
-            if distance is not None and self.calibration.log_ratio(distance) < self._split_log_ratio:
-                links.append(self._split(tracklet, identity, distance, "with all its views it looks different"))
+            match = self._search.fit(tracklet, identity)
+            if match is not None and match.log_ratio < limit:
+                reason = "with all its views it looks different"
+                links.append(self._move(tracklet, identity, None, reason, _Evidence(match, against=True)))
             links += self._merge(tracklet)
         return links
 
-    def _split(self, tracklet: Tracklet, identity: Identity, distance: float | None, reason: str) -> Link:
-        identity.remove(tracklet.key)
-        new = self._gallery.create()
-        new.put(tracklet)
+    def _move(
+        self,
+        tracklet: Tracklet,
+        old: Identity,
+        match: Match | None,
+        reason: str,
+        evidence: _Evidence | None = None,
+    ) -> Link:
+        """Take a tracklet out of an identity, into that of ``match`` or a new one."""
+        old.remove(tracklet.key)
+        new = self._gallery.create() if match is None else match.identity
+        transit = new.transit_to(tracklet) if match else None
         if tracklet.key in self._identity_of:
             self._identity_of[tracklet.key] = new.id
-        match = None if distance is None else _Match(identity, distance, self.calibration.log_ratio(distance))
-        return self._link(tracklet, new, LinkKind.SPLIT, reason, match=match, previous=identity.id)
+        new.put(tracklet)
+        kind = LinkKind.SPLIT
+        if len(old) == 0:
+            self._gallery.remove(old.id)
+            kind = LinkKind.MERGE
+        evidence = evidence or _Evidence(match, transit=transit)
+        return self._link(tracklet, new, kind, reason, evidence, previous=old.id)
 
     def _merge(self, tracklet: Tracklet) -> list[Link]:
         """Merge the tracklet's identity with the most alike one, again and again while one is alike enough."""
         links = []
-        while match := self._mergeable(tracklet):
+        while match := self._search.mergeable(tracklet, self._gallery[self._identity_of[tracklet.key]]):
             mine = self._gallery[self._identity_of[tracklet.key]]
             kept, gone = sorted((mine, match.identity), key=lambda identity: identity.id)
-            transit = match.identity.transit_to(tracklet)
+            evidence = _Evidence(match, transit=match.identity.transit_to(tracklet))
             for member in gone.members:
                 kept.put(member)
             self._gallery.remove(gone.id)
@@ -288,24 +298,13 @@ class GalleryLinker:
                 if identity == gone.id:
                     self._identity_of[key] = kept.id
             reason = f"identities {kept.id} and {gone.id} look like one person"
-            links.append(
-                self._link(tracklet, kept, LinkKind.MERGE, reason, match=match, transit=transit, previous=gone.id)
-            )
+            links.append(self._link(tracklet, kept, LinkKind.MERGE, reason, evidence, previous=gone.id))
         return links
 
-    def _mergeable(self, tracklet: Tracklet) -> _Match | None:
-        mine = self._gallery[self._identity_of[tracklet.key]]
-        identities, distances = self._gallery.distances(tracklet)
-        best: _Match | None = None
-        for i in np.argsort(distances, kind="stable")[:_CANDIDATES]:
-            other = identities[i]
-            distance = None if other is mine else linkage(mine.members, other.members)
-            if distance is None or not other.admits(mine.members, self._topology):
-                continue
-            match = _Match(other, distance, self.calibration.log_ratio(distance))
-            if match.log_ratio >= self._needed() and (best is None or match.log_ratio > best.log_ratio):
-                best = match
-        return best
+    def _put(self, tracklet: Tracklet, identity: Identity) -> Identity:
+        identity.put(tracklet)
+        self._identity_of[tracklet.key] = identity.id
+        return identity
 
     def _link(
         self,
@@ -313,13 +312,11 @@ class GalleryLinker:
         identity: Identity,
         kind: LinkKind,
         reason: str,
-        *,
-        match: _Match | None = None,
-        runner_up: _Match | None = None,
-        transit: float | None = None,
+        evidence: _Evidence,
         previous: IdentityId | None = None,
     ) -> Link:
-        joined = match is not None and (match.identity is identity or kind is LinkKind.MERGE)
+        match, runner_up = evidence.match, evidence.runner_up
+        sign = -1 if evidence.against else 1
         return Link(
             key=tracklet.key,
             identity=identity.id,
@@ -328,8 +325,8 @@ class GalleryLinker:
             previous=previous,
             distance=None if match is None else match.distance,
             runner_up=None if runner_up is None else runner_up.distance,
-            transit=transit,
-            likelihood_ratio=None if match is None else ratio(match.log_ratio if joined else -match.log_ratio),
+            transit=evidence.transit,
+            likelihood_ratio=None if match is None else ratio(sign * match.log_ratio),
             reason=reason,
         )
 

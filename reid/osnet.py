@@ -10,6 +10,7 @@ package that imports torch when it is imported itself; everybody else imports it
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 FEATURE_DIMENSION: Final = 512
-INPUT_SIZE: Final = (256, 128)  # height, width (ICCV 2019, section 4.1)
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)  # RGB, of values in [0, 1]
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 _STREAMS: Final = 4  # T of equation 2: receptive fields 3, 5, 7 and 9
 _BOTTLENECK: Final = 4  # a block's inner channels are a quarter of its outer ones
@@ -31,12 +33,12 @@ class Norm(Enum):
     """Where a block normalises each instance by itself."""
 
     NONE = "none"
-    INSIDE = "inside"  # on the residual branch (TPAMI 2021, figure 4)
-    OUTSIDE = "outside"  # after the sum with the shortcut (IBN-Net b)
+    INSIDE = "inside"  # on the residual branch (TPAMI 2021, OSNet-AIN)
+    OUTSIDE = "outside"  # after the sum with the shortcut (ECCV 2018, IBN-Net-b)
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, normalisation, and by default ReLU."""
+    """Convolution without bias; then, unless switched off, batch or instance normalisation and ReLU."""
 
     def __init__(
         self,
@@ -45,30 +47,17 @@ class ConvNorm(nn.Module):
         kernel: int = 1,
         *,
         stride: int = 1,
-        norm: type[nn.BatchNorm2d] | type[nn.InstanceNorm2d] = nn.BatchNorm2d,
+        norm: type[nn.BatchNorm2d] | type[nn.InstanceNorm2d] | None = nn.BatchNorm2d,
         relu: bool = True,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
-        self.bn = norm(outputs, affine=True)
+        self.bn = nn.Identity() if norm is None else norm(outputs, affine=True)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         out: Tensor = self.relu(self.bn(self.conv(x)))
-        return out
-
-
-class ConvOnly(nn.Module):
-    """A 1x1 convolution without normalisation; named as `ConvNorm` names its convolution."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, H, W)."""
-        out: Tensor = self.conv(x)
         return out
 
 
@@ -128,9 +117,7 @@ class OmniScaleBlock(nn.Module):
         self._add_streams(inner)
         self.gate = AggregationGate(inner)
         # An instance norm on the residual branch takes the place of the batch norm there.
-        self.conv3: nn.Module = (
-            ConvOnly(inner, outputs) if norm is Norm.INSIDE else ConvNorm(inner, outputs, relu=False)
-        )
+        self.conv3 = ConvNorm(inner, outputs, norm=None if norm is Norm.INSIDE else nn.BatchNorm2d, relu=False)
         self.downsample = ConvNorm(inputs, outputs, relu=False) if inputs != outputs else None
         self.IN = None if norm is Norm.NONE else nn.InstanceNorm2d(outputs, affine=True)
         self.norm = norm
@@ -144,8 +131,10 @@ class OmniScaleBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H, W)."""
         reduced = self.conv1(x)
-        first, *others = (self.gate(stream(reduced)) for stream in self._streams())
-        fused = sum(others, start=first)
+        first, *others = self._streams()
+        fused = self.gate(first(reduced))
+        for stream in others:
+            fused = fused + self.gate(stream(reduced))
         residual = self.conv3(fused)
         if self.IN is not None and self.norm is Norm.INSIDE:
             residual = self.IN(residual)
@@ -210,7 +199,7 @@ def _plain(width: float) -> Architecture:
 
 
 def _ain(width: float) -> Architecture:
-    """The placement that the search found (TPAMI 2021, figure 6)."""
+    """The placement that the architecture search of TPAMI 2021 found best."""
     norms = ((Norm.INSIDE, Norm.INSIDE), (Norm.NONE, Norm.INSIDE), (Norm.INSIDE, Norm.NONE))
     return Architecture(width, norms, stem_norm=True, ain=True)
 
@@ -284,7 +273,8 @@ class OSNet(nn.Module):
             images: (B, 3, 256, 128) float, RGB, ImageNet mean and standard deviation.
 
         Returns:
-            (B, 512) features, not of unit length; while training with a classifier, (B, num_classes) logits and them.
+            (B, 512) features, not of unit length. While training with a classifier: (B, num_classes) logits, and
+            the features.
         """
         x = self.maxpool(self.conv1(images))
         x = self.pool2(self.conv2(x))
@@ -318,3 +308,28 @@ def create_osnet(name: str, num_classes: int = 0) -> OSNet:
         KeyError: if there is no such architecture.
     """
     return OSNet(ARCHITECTURES[name], num_classes)
+
+
+class EmbeddingNetwork(nn.Module):
+    """OSNet with everything around it that a runtime needs: a crop goes in as it lies in the video frame.
+
+    BGR order and the division by the standard deviation move into the first convolution's weights. The mean is
+    subtracted before, because that convolution's zero padding stands for it. Channels stay last in memory.
+
+    Args:
+        network: a trained OSNet; copied, not changed.
+    """
+
+    def __init__(self, network: OSNet) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+        kernel = self.network.conv1.conv.weight
+        kernel.copy_((kernel / (255.0 * torch.tensor(IMAGENET_STD)).view(1, 3, 1, 1)).flip(1))
+        self.mean: Tensor
+        self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_MEAN).flip(0))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(B, 256, 128, 3) uint8 BGR to (B, 512) float32 unit rows."""
+        centred = (crops.float() - self.mean.float()).permute(0, 3, 1, 2)
+        features = self.network(centred.to(self.network.conv1.conv.weight.dtype))
+        return nn.functional.normalize(features.float(), dim=1)

@@ -1,118 +1,111 @@
-"""The gate every converted network passes before it is used: the same features as torch fp32, in the same order.
+"""The gate every runtime passes before it is used: the features of torch f32, and the same order of distances.
 
-Conversions of OSNet have been wrong only at some batch sizes, and low precision changes features a little
-everywhere; both are measured here, on crops that are drawn, so that a start needs no data.
+Conversions of OSNet have been wrong at some batch sizes only, and low precision changes every feature a
+little; both are measured here, on crops that are drawn, so that it needs no data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-CropArray = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
-Embed = Callable[[CropArray], FloatArray]  # (N, 256, 128, 3) uint8 BGR to (N, 512) unit rows
+from reid.crops import HEIGHT, WIDTH, Image
+from reid.tracklets import FloatArray
 
-CROP_HEIGHT: Final = 256
-CROP_WIDTH: Final = 128
-MINIMUM_COSINE: Final = 0.999
-RANKING_TOLERANCE: Final = 0.05  # of the mean distance between two crops
-_DISTINCT_CROPS: Final = 64  # torch on the CPU makes some 30 features of osnet_x1_0 a second
+MIN_COSINE: Final = 0.999
+RANK_TOLERANCE: Final = 0.01  # crops whose cosine distances to a query differ by less may change places
+GATE_CROPS: Final = 64  # distinct ones; torch on a CPU embeds about 30 a second with osnet_x1_0
+_SINGLES, _ODD = 3, 7  # how many crops are tried one by one, and a batch size that divides nothing
+
+Picture = npt.NDArray[np.float64]  # (256, 128, 3) BGR, values from 0 to 255
+
+
+class Embeds(Protocol):
+    """The part of a runtime that the gate needs."""
+
+    def embed(self, batch: Image) -> FloatArray:
+        """(N, 256, 128, 3) uint8 BGR -> (N, 512) float32 unit rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class ParityReport:
-    """How close a runtime comes to the reference.
+class Parity:
+    """How well a runtime agrees with the reference.
 
     Attributes:
-        worst_cosine: between a row of the runtime and the same row of the reference, over all batch sizes tried.
-        worst_batch: the batch size at which it occurred.
-        swaps: pairs of gallery crops whose order by distance to a query changed although their distances differ by
-            more than `RANKING_TOLERANCE` times the mean distance; counted over all queries.
-        batches: the batch sizes tried.
+        cosine: smallest cosine between a row and its reference, over all rows and batch sizes; -1 if rows are
+            missing or not finite.
+        batch: the batch size at which it occurred.
+        swapped: how often, summed over queries, two crops changed places in the order by distance to the query
+            although their distances differ by more than `RANK_TOLERANCE` in the reference.
     """
 
-    worst_cosine: float
-    worst_batch: int
-    swaps: int
-    batches: tuple[int, ...]
+    cosine: float
+    batch: int
+    swapped: int
 
     @property
     def passed(self) -> bool:
         """Whether the runtime may be used."""
-        return self.worst_cosine > MINIMUM_COSINE and self.swaps == 0
+        return self.cosine > MIN_COSINE and self.swapped == 0
 
     def __str__(self) -> str:
-        verdict = "passed" if self.passed else "failed"
-        sizes = ", ".join(map(str, self.batches))
-        return (
-            f"parity {verdict}: lowest cosine {self.worst_cosine:.6f} (at batch {self.worst_batch} of {sizes}), "
-            f"{self.swaps} changes of rank"
-        )
+        return f"cosine {self.cosine:.5f} at batch {self.batch}, {self.swapped} ranks swapped"
 
 
-class ParityGate:
-    """Judges runtimes against one reference, whose rows are computed once.
+def check_parity(runtime: Embeds, reference: FloatArray, max_batch: int | None = None) -> Parity:
+    """Compare a runtime with the reference at batch 1, 7 and the largest.
 
     Args:
-        reference: the trusted implementation: torch, fp32, on the CPU.
-        max_batch: the largest batch the runtime will be given.
+        runtime: what to judge.
+        reference: (N, D) rows of ``gate_crops(N)`` by torch in single precision.
+        max_batch: the largest batch that the runtime will be given; N when None. Crops are repeated to fill it.
     """
-
-    def __init__(self, reference: Embed, max_batch: int) -> None:
-        distinct = draw_pedestrians(min(max(max_batch, 8), _DISTINCT_CROPS))
-        order = np.arange(max(max_batch, len(distinct))) % len(distinct)
-        self._crops = distinct[order]
-        self._expected = reference(distinct)[order]
-        self._distinct = len(distinct)
-        self.batches = tuple(sorted({1, min(7, max_batch), max_batch}))
-
-    def check(self, runtime: Embed) -> ParityReport:
-        """Run the crops at every batch size and compare every row."""
-        worst, worst_batch = 2.0, 0
-        rows = self._expected
-        for size in self.batches:
-            # All crops at the largest size, two batches at the others.
-            count = len(self._crops) if size == self.batches[-1] else min(2 * size, len(self._crops))
-            rows = np.concatenate([runtime(self._crops[i : min(i + size, count)]) for i in range(0, count, size)])
-            cosine = float(np.nan_to_num((rows * self._expected[:count]).sum(axis=1), nan=-1.0).min())
-            if cosine < worst:
-                worst, worst_batch = cosine, size
-        swaps = count_swaps(rows[: self._distinct], self._expected[: self._distinct])
-        return ParityReport(worst, worst_batch, swaps, self.batches)
+    largest = max_batch or len(reference)
+    order = np.arange(max(largest, len(reference))) % len(reference)
+    crops, wanted = gate_crops(len(reference))[order], reference[order]
+    small = [slice(i, i + 1) for i in range(_SINGLES)] + [slice(_SINGLES, _SINGLES + min(_ODD, largest))]
+    large = [slice(i, i + largest) for i in range(0, len(crops), largest)]
+    given = [runtime.embed(crops[part]) for part in small + large]
+    cosine, batch = min(
+        (_lowest_cosine(rows, wanted[part]), len(rows)) for rows, part in zip(given, small + large, strict=True)
+    )
+    if cosine == -1.0:
+        return Parity(cosine, batch, 0)
+    rows = np.concatenate(given[len(small) :])[: len(reference)]
+    return Parity(cosine, batch, count_swapped(rows, reference))
 
 
-def check_parity(runtime: Embed, reference: Embed, max_batch: int) -> ParityReport:
-    """Compare a runtime with the reference at batch 1, 7 and ``max_batch``; see `ParityGate`."""
-    return ParityGate(reference, max_batch).check(runtime)
+def _lowest_cosine(rows: FloatArray, reference: FloatArray) -> float:
+    if rows.shape != reference.shape or not np.isfinite(rows).all():
+        return -1.0
+    return float((rows * reference).sum(axis=1).min())
 
 
-def count_swaps(rows: FloatArray, expected: FloatArray) -> int:
-    """Changes of rank that matter, as `ParityReport.swaps` defines them; both (N, D) unit rows."""
-    truth = 1.0 - expected @ expected.T
-    given = 1.0 - rows @ rows.T
-    tolerance = RANKING_TOLERANCE * float(truth.mean())
-    # For query q: crop j is nearer than crop k in truth, by more than the tolerance, but not in what was given.
-    nearer = truth[:, :, None] < truth[:, None, :] - tolerance
-    farther = given[:, :, None] >= given[:, None, :]
-    return int((nearer & farther).sum())
+def count_swapped(rows: FloatArray, reference: FloatArray) -> int:
+    """Changes of rank as `Parity.swapped` counts them, of (N, D) unit rows."""
+    given, true = 1 - rows @ rows.T, 1 - reference @ reference.T
+    # [query, a, b]: a is clearly nearer to the query than b, and no longer is.
+    nearer = true[:, :, None] < true[:, None, :] - RANK_TOLERANCE
+    return int((nearer & (given[:, :, None] >= given[:, None, :])).sum())
 
 
-def draw_pedestrians(count: int, seed: int = 0) -> CropArray:
-    """Crops that look roughly like pedestrians in surveillance video: (count, 256, 128, 3) uint8 BGR.
+def gate_crops(count: int) -> Image:
+    """Different crops that look roughly like pedestrians in surveillance video, always the same ones.
 
-    Clothes, pose, background, light, contrast, sharpness and noise vary; dark and contrasty crops, where low
-    precision does worst, are among them. The same for the same arguments.
+    Clothes, pose, background, light, contrast, sharpness and noise vary; dark and contrasty crops, at which low
+    precision does worst, are among them.
+
+    Returns:
+        (count, 256, 128, 3) uint8 BGR.
     """
-    rng = np.random.default_rng(seed)
-    return np.stack([_draw_pedestrian(rng) for _ in range(count)])
+    rng = np.random.default_rng(0)
+    return np.stack([_pedestrian(rng) for _ in range(count)])
 
 
-def _draw_pedestrian(rng: np.random.Generator) -> CropArray:
+def _pedestrian(rng: np.random.Generator) -> Image:
     image = _texture(rng, rows=6, columns=4, contrast=rng.uniform(10.0, 70.0))
     centre, half = rng.uniform(54.0, 74.0), rng.uniform(20.0, 38.0)
     stride = rng.uniform(0.0, 22.0)
@@ -135,23 +128,25 @@ def _draw_pedestrian(rng: np.random.Generator) -> CropArray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def _texture(rng: np.random.Generator, rows: int, columns: int, contrast: float) -> npt.NDArray[np.float64]:
+def _texture(rng: np.random.Generator, rows: int, columns: int, contrast: float) -> Picture:
     """A colour of its own with blotches of ``contrast``, over the whole crop."""
     colour = rng.uniform(10.0, 245.0, size=3)
-    blotches = rng.normal(0.0, contrast, size=(rows, columns, 1)) + rng.normal(0.0, contrast / 3, (rows, columns, 3))
-    tall = np.repeat(colour + blotches, -(-CROP_HEIGHT // rows), axis=0)[:CROP_HEIGHT]
-    return np.repeat(tall, -(-CROP_WIDTH // columns), axis=1)[:, :CROP_WIDTH]
+    blotches = rng.normal(0.0, contrast, size=(rows, columns, 1)) + rng.normal(
+        0.0, contrast / 3, (rows, columns, 3)
+    )
+    tall = np.repeat(colour + blotches, -(-HEIGHT // rows), axis=0)[:HEIGHT]
+    return np.repeat(tall, -(-WIDTH // columns), axis=1)[:, :WIDTH]
 
 
 def _ellipse(top: float, bottom: float, centre: float, half: float) -> npt.NDArray[np.bool_]:
     """A mask (256, 128, 1): a rounded box, squarer than an ellipse."""
-    y = (np.arange(CROP_HEIGHT)[:, None, None] - (top + bottom) / 2) / ((bottom - top) / 2)
-    x = (np.arange(CROP_WIDTH)[None, :, None] - centre) / half
+    y = (np.arange(HEIGHT)[:, None, None] - (top + bottom) / 2) / ((bottom - top) / 2)
+    x = (np.arange(WIDTH)[None, :, None] - centre) / half
     mask: npt.NDArray[np.bool_] = x**4 + y**4 < 1.0
     return mask
 
 
-def _soften(image: npt.NDArray[np.float64], times: int) -> npt.NDArray[np.float64]:
+def _soften(image: Picture, times: int) -> Picture:
     """Blur by a small kernel, ``times`` times, as resized and compressed video is."""
     for _ in range(times):
         image = (np.roll(image, 2, axis=0) + image + np.roll(image, -2, axis=0)) / 3

@@ -7,14 +7,15 @@ batch as it is. No runtime is trusted: each one must agree with torch in single 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from reid.crops import HEIGHT, WIDTH, Image
 from reid.errors import HandoffError
+from reid.parity import GATE_CROPS, Parity, check_parity, gate_crops
 from reid.tracklets import FloatArray
 
 if TYPE_CHECKING:
@@ -22,127 +23,161 @@ if TYPE_CHECKING:
 
     from reid.osnet import OSNet
 
+__all__ = [
+    "Device",
+    "OpenVinoRuntime",
+    "Precision",
+    "Runtime",
+    "RuntimeName",
+    "TorchRuntime",
+    "check_parity",
+    "choose_runtime",
+    "gate_crops",
+    "precisions_of_cpu",
+    "to_openvino",
+]
+
 log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 RuntimeName = Literal["auto", "torch", "openvino"]
 Precision = Literal["auto", "f32", "bf16", "f16"]
+Candidate = tuple[str, Callable[[], "Runtime"]]  # its name, and what makes it
 
-MIN_COSINE = 0.999
-RANK_TOLERANCE = 0.01  # pairs whose reference distances differ by less may change places
 _CAPABILITIES = {"f16": "FP16", "bf16": "BF16", "f32": "FP32"}  # fastest first, as OpenVINO names what a CPU has
+_PART = 4  # crops that one core works on at a time: more gain nothing, fewer pay for each layer anew
+_EAGER_BATCH = 8  # torch on a CPU slows down beyond it: the activations fall out of the cache
 
 
 class Runtime(Protocol):
     """Embeds crops."""
 
-    @property
-    def description(self) -> str:
-        """What it is, for people: runtime, device, precision."""
+    description: str  # what it is, for people: runtime, device, precision, and what was tried before
 
     def embed(self, batch: Image) -> FloatArray:
         """(N, 256, 128, 3) uint8 BGR -> (N, 512) float32 unit rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """How well a runtime agrees with the reference.
+class TorchRuntime:
+    """PyTorch: by default half precision on CUDA and single precision on the CPU.
 
-    Attributes:
-        cosine: smallest cosine between a row and its reference, over all batch sizes.
-        swapped: pairs of neighbours whose order changed although the reference tells them apart clearly.
+    Raises:
+        HandoffError: if the device or the precision is not there.
     """
 
-    cosine: float
-    swapped: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether the runtime may be used."""
-        return self.cosine > MIN_COSINE and self.swapped == 0
-
-
-class TorchRuntime:
-    """PyTorch: half precision and channels_last on CUDA, single precision on the CPU."""
-
-    def __init__(self, network: OSNet, device: Literal["cpu", "cuda"]) -> None:
+    def __init__(self, network: OSNet, device: Literal["cpu", "cuda"], precision: Precision = "auto") -> None:
         import torch
+
+        from reid.osnet import EmbeddingNetwork
 
         if device == "cuda" and not torch.cuda.is_available():
             raise HandoffError("embedder.device is cuda, but torch sees no CUDA device; set embedder.device=cpu")
-        self._half = device == "cuda"
-        self._device = torch.device(device)
-        self._module = _with_normalisation(network).to(self._device)
-        if self._half:
-            self._module = self._module.half().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.description = f"torch {torch.__version__} {'CUDA half' if self._half else 'CPU f32'}"
+        if precision == "auto":
+            precision = "f16" if device == "cuda" else "f32"
+        if device == "cpu" and precision != "f32":
+            raise HandoffError(
+                f"embedder.precision is {precision}, but torch on the CPU computes in f32; "
+                "set embedder.runtime=openvino or embedder.precision=auto"
+            )
+        self._cuda = device == "cuda"
+        self._batch = 4096 if self._cuda else _EAGER_BATCH
+        types = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
+        module = EmbeddingNetwork(network).to(torch.device(device))
+        module.network.to(dtype=types[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._module = module.eval()
+        self._staging = torch.empty((0, HEIGHT, WIDTH, 3), dtype=torch.uint8)
+        self.description = f"torch {torch.__version__} {'CUDA' if self._cuda else 'CPU'} {precision}"
 
     def embed(self, batch: Image) -> FloatArray:
         """See `Runtime.embed`."""
         import torch
 
+        rows = np.empty((len(batch), 512), np.float32)
         with torch.inference_mode():
-            crops = torch.from_numpy(batch)
-            if self._half:
-                crops = crops.pin_memory().to(self._device, non_blocking=True)
-            rows: FloatArray = self._module(crops).float().cpu().numpy()
-            return rows
+            for start in range(0, len(batch), self._batch):
+                part = batch[start : start + self._batch]
+                crops = self._to_device(part) if self._cuda else torch.from_numpy(part)
+                rows[start : start + len(part)] = self._module(crops).cpu().numpy()
+        return rows
+
+    def _to_device(self, batch: Image) -> torch.Tensor:
+        """Through page-locked memory, which is kept: locking it anew for each batch costs more than the copy."""
+        import torch
+
+        if len(batch) > len(self._staging):
+            self._staging = torch.empty((len(batch), HEIGHT, WIDTH, 3), dtype=torch.uint8, pin_memory=True)
+        staged = self._staging[: len(batch)]
+        staged.copy_(torch.from_numpy(batch))
+        return staged.to("cuda", non_blocking=True)
 
 
 class OpenVinoRuntime:
-    """OpenVINO on the CPU with one precision; any batch size."""
+    """OpenVINO on the CPU with one precision; any batch size.
 
-    def __init__(self, network: OSNet, precision: str) -> None:
+    A batch is dealt out to as many parallel requests as OpenVINO thinks best for throughput (on a small CPU,
+    one for each core): cores that work on crops of their own need not meet after each of the 200 small layers.
+    The parts have one of two fixed sizes, for which OpenVINO makes faster code than for a size yet unknown.
+
+    Args:
+        model: from `to_openvino`.
+        precision: of the arithmetic; f16 and bf16 are slow or refused where the CPU has no instructions for them.
+    """
+
+    def __init__(self, model: Any, precision: str) -> None:
         import openvino
-        import torch
 
         core = openvino.Core()
-        example = torch.zeros((2, HEIGHT, WIDTH, 3), dtype=torch.uint8)
-        model = openvino.convert_model(_with_normalisation(network), example_input=example)
-        model.reshape([-1, HEIGHT, WIDTH, 3])
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = core.compile_model(model, "CPU", options)
+        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+        self._queues = {}
+        for size in (1, _PART):
+            fixed = model.clone()
+            fixed.reshape([size, HEIGHT, WIDTH, 3])
+            queue = openvino.AsyncInferQueue(core.compile_model(fixed, "CPU", options))
+            queue.set_callback(_store)
+            self._queues[size] = queue
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} CPU {precision}"
 
     def embed(self, batch: Image) -> FloatArray:
         """See `Runtime.embed`."""
-        return np.asarray(self._compiled(batch)[0], np.float32).copy()
+        batch = np.ascontiguousarray(batch)
+        rows = np.empty((len(batch), 512), np.float32)
+        for start, size in self._parts(len(batch)):
+            crops = batch[start : start + size]
+            self._queues[size].start_async({0: crops}, userdata=rows[start : start + size], share_inputs=True)
+        for queue in self._queues.values():
+            queue.wait_all()
+        return rows
+
+    def _parts(self, count: int) -> Iterator[tuple[int, int]]:
+        """Start and size: large parts as long as there is one for every request, then single crops."""
+        requests = len(self._queues[_PART])
+        start = 0
+        while start < count:
+            size = _PART if count - start >= _PART * requests else 1
+            for _ in range(requests if size == _PART else count - start):
+                yield start, size
+                start += size
 
 
-def choose_runtime(
-    network: OSNet, name: RuntimeName, device: Device, precision: Precision, max_batch: int
-) -> tuple[Runtime, Parity | None]:
-    """The fastest runtime that agrees with torch in single precision, and how well it does.
+def _store(request: Any, rows: FloatArray) -> None:
+    """Called by OpenVINO's thread when a part is done."""
+    rows[:] = request.get_output_tensor(0).data
 
-    Raises:
-        HandoffError: if what is asked for by name is not there or does not agree.
-    """
+
+def to_openvino(network: OSNet) -> Any:
+    """The network as an OpenVINO model of any batch size, uint8 BGR crops to unit rows."""
+    import openvino
     import torch
 
-    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available() and name != "openvino")
-    if name == "openvino" and device == "cuda":
-        raise HandoffError("embedder.runtime=openvino runs on the CPU; set embedder.device=cpu or runtime=torch")
-    reference = TorchRuntime(network, "cpu")
-    if name == "torch" and not cuda:
-        return reference, None
-    rows = reference.embed(gate_crops(max_batch))
-    for candidate in _candidates(network, precision, cuda=cuda):
-        parity = check_parity(candidate, rows)
-        if parity.passed:
-            log.info("embedder: %s, cosine to torch f32 at least %.5f", candidate.description, parity.cosine)
-            return candidate, parity
-        log.warning(
-            "embedder: %s is not used: cosine %.5f, %d neighbours swapped against torch f32",
-            candidate.description,
-            parity.cosine,
-            parity.swapped,
-        )
-    if precision != "auto" or name != "auto":
-        raise HandoffError(
-            f"no {name} runtime with precision {precision} agrees with torch f32; use runtime=torch"
-        )
-    log.warning("embedder: torch on the CPU is used, which is several times slower than OpenVINO")
-    return reference, None
+    from reid.osnet import EmbeddingNetwork
+
+    example = torch.zeros((1, HEIGHT, WIDTH, 3), dtype=torch.uint8)
+    with warnings.catch_warnings(), torch.no_grad():
+        # OpenVINO reads traced and frozen modules five times as fast as torch.export's, which is to replace them.
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(EmbeddingNetwork(network).eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
+        frozen = torch.jit.freeze(traced)
+        return openvino.convert_model(frozen, input=[([-1, HEIGHT, WIDTH, 3], openvino.Type.u8)])
 
 
 def precisions_of_cpu() -> list[str]:
@@ -153,88 +188,72 @@ def precisions_of_cpu() -> list[str]:
     return [name for name, capability in _CAPABILITIES.items() if capability in there]
 
 
-def check_parity(runtime: Runtime, reference: FloatArray) -> Parity:
-    """Compare a runtime with reference rows of `gate_crops`, at batch 1, 7 and all of them."""
-    crops = gate_crops(len(reference))
-    full = runtime.embed(crops)
-    parts = [full, runtime.embed(crops[:1]), runtime.embed(crops[1:8])]
-    wanted = [reference, reference[:1], reference[1:8]]
-    if any(part.shape != rows.shape for part, rows in zip(parts, wanted, strict=True)):
-        return Parity(-1.0, 0)
-    cosine = min(float(np.sum(part * rows, axis=1).min()) for part, rows in zip(parts, wanted, strict=True))
-    return Parity(cosine if np.isfinite(cosine) else -1.0, _swapped(full, reference))
+def choose_runtime(
+    network: OSNet, name: RuntimeName, device: Device, precision: Precision, max_batch: int
+) -> tuple[Runtime, Parity | None]:
+    """The fastest runtime that agrees with torch in single precision, and how well it does.
+
+    Args:
+        network: in eval mode.
+        name: auto is torch where CUDA is used, else OpenVINO.
+        device: auto is CUDA where there is a device and the runtime is not OpenVINO.
+        precision: auto tries what the device computes in, fastest first.
+        max_batch: the largest batch that the runtime will be given.
+
+    Returns:
+        The runtime, whose description says what was rejected, and its parity; None for the reference itself.
+
+    Raises:
+        HandoffError: if what is asked for by name is not there or does not agree.
+    """
+    import torch
+
+    if name == "openvino" and device == "cuda":
+        raise HandoffError("embedder.runtime=openvino runs on the CPU; set embedder.device=cpu or runtime=torch")
+    cuda = device == "cuda" or (device == "auto" and name != "openvino" and torch.cuda.is_available())
+    if name == "torch" and not cuda:
+        reference = TorchRuntime(network, "cpu", precision)
+        reference.embed(gate_crops(1))
+        return reference, None
+    candidates = _on_cuda(network, precision) if cuda else _on_openvino(network, precision)
+    reference = TorchRuntime(network, "cpu")
+    rows = reference.embed(gate_crops(GATE_CROPS))
+    rejected: list[str] = []
+    for label, make in candidates:
+        runtime = make()
+        parity = check_parity(runtime, rows, max_batch)
+        if parity.passed:
+            runtime.description += f" ({'; '.join(rejected)})" if rejected else ""
+            log.info("embedder: %s; against torch f32: %s", runtime.description, parity)
+            return runtime, parity
+        rejected.append(f"not {label}: {parity}")
+        log.info("embedder: %s does not agree with torch f32 and is not used: %s", runtime.description, parity)
+    return _last_resort(reference, rejected, explicit=name != "auto" or precision != "auto"), None
 
 
-def gate_crops(count: int) -> Image:
-    """``count`` different, person-like crops: two-coloured clothes, head, limbs and a background, softened."""
-    import cv2
-
-    rng = np.random.default_rng(7)
-    crops = np.empty((count, HEIGHT, WIDTH, 3), np.uint8)
-    for crop in crops:
-        crop[:] = cv2.resize(rng.integers(0, 255, (8, 4, 3), np.uint8), (WIDTH, HEIGHT))
-        for top, bottom, half in ((20, 60, 14), (60, 140, 34), (140, 240, 24)):
-            colour = [int(value) for value in rng.integers(0, 255, 3)]
-            middle = 64 + int(rng.integers(-10, 10))
-            cv2.rectangle(crop, (middle - half, top), (middle + half, bottom), colour, cv2.FILLED)
-        crop[:] = cv2.GaussianBlur(crop, (5, 5), 0)
-        crop[:] = np.clip(crop + rng.normal(0, 6, crop.shape), 0, 255)
-    return crops
+def _on_cuda(network: OSNet, precision: Precision) -> list[Candidate]:
+    wanted: tuple[Precision, ...] = ("f16", "f32") if precision == "auto" else (precision,)
+    TorchRuntime(network, "cuda", wanted[0])  # says at once when there is no device
+    return [(each, lambda each=each: TorchRuntime(network, "cuda", each)) for each in wanted]  # type: ignore[misc]
 
 
-def _candidates(network: OSNet, precision: Precision, *, cuda: bool) -> Sequence[Runtime]:
-    if cuda:
-        return [TorchRuntime(network, "cuda")]
+def _on_openvino(network: OSNet, precision: Precision) -> list[Candidate]:
     there = precisions_of_cpu()
     if precision != "auto" and precision not in there:
         raise HandoffError(f"embedder.precision is {precision}, but this CPU has {', '.join(there)}")
-    return _LazyCandidates(network, there if precision == "auto" else [precision])
+    model = to_openvino(network)
+    wanted = there if precision == "auto" else [precision]
+    return [(each, lambda each=each: OpenVinoRuntime(model, each)) for each in wanted]  # type: ignore[misc]
 
 
-class _LazyCandidates(Sequence[Runtime]):
-    """Compiles a precision only when the ones before it have failed."""
-
-    def __init__(self, network: OSNet, precisions: list[str]) -> None:
-        self._network, self._precisions = network, precisions
-
-    def __len__(self) -> int:
-        return len(self._precisions)
-
-    def __getitem__(self, index: int) -> Runtime:  # type: ignore[override]
-        return OpenVinoRuntime(self._network, self._precisions[index])
-
-
-def _swapped(rows: FloatArray, reference: FloatArray) -> int:
-    """Triples (query, a, b) in which the reference has a nearer than b, clearly, and the rows do not."""
-    ours, theirs = 1 - rows @ rows.T, 1 - reference @ reference.T
-    swapped = 0
-    for mine, true in zip(ours, theirs, strict=True):
-        nearer = true[:, None] < true[None, :] - RANK_TOLERANCE
-        swapped += int((nearer & (mine[:, None] >= mine[None, :])).sum())
-    return swapped
-
-
-def _with_normalisation(network: OSNet) -> torch.nn.Module:
-    """The network behind BGR -> RGB, / 255 and ImageNet mean and deviation, followed by division by the length."""
-    import copy
-
-    import torch
-
-    class Embedding(torch.nn.Module):
-        """uint8 NHWC BGR in, unit rows out."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = copy.deepcopy(network).eval()
-            mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-            self.scale: torch.Tensor
-            self.shift: torch.Tensor
-            self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1))
-            self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1))
-
-        def forward(self, crops: torch.Tensor) -> torch.Tensor:
-            rgb = crops.permute(0, 3, 1, 2).flip(1).to(self.scale.dtype)
-            features = self.network(rgb * self.scale + self.shift).float()
-            return torch.nn.functional.normalize(features, dim=1)
-
-    return Embedding().eval()
+def _last_resort(reference: TorchRuntime, rejected: list[str], *, explicit: bool) -> TorchRuntime:
+    """Torch on the CPU, unless something else was asked for by name."""
+    reasons = "; ".join(rejected)
+    if explicit:
+        raise HandoffError(
+            f"no runtime of the wanted kind agrees with torch f32 ({reasons}); "
+            "leave embedder.precision at auto, or set embedder.runtime=torch"
+        )
+    log.warning("embedder: torch on the CPU is used, which is several times slower than OpenVINO: %s", reasons)
+    reference.description += f" ({reasons})"
+    return reference

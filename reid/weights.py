@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def find_weights(weights: str, *, setting: str) -> Path:
-    """The file or folder that a setting names: absolute, below the current folder, or below the program's.
+    """The file or folder that a setting names: absolute, below the current folder, the program's, or its weights/.
 
     Args:
         weights: as configured.
@@ -24,7 +24,8 @@ def find_weights(weights: str, *, setting: str) -> Path:
     Raises:
         WeightsError: with every place that was looked at.
     """
-    places = list(dict.fromkeys([Path(weights).expanduser().absolute(), (ROOT / weights).absolute()]))
+    wanted = Path(weights).expanduser()
+    places = list(dict.fromkeys([wanted.absolute(), ROOT / wanted, ROOT / "weights" / wanted]))
     for place in places:
         if place.exists():
             return place
@@ -45,31 +46,35 @@ def load_osnet(path: Path, architecture: str | None = None) -> tuple[OSNet, str]
 
     Args:
         path: a state dict as torchreid or `reid train` saves it, alone or under "state_dict".
-        architecture: a key of `reid.osnet.ARCHITECTURES`; found out from the shapes when None.
+        architecture: a key of `reid.osnet.ARCHITECTURES`; found out from keys and shapes when None.
 
     Raises:
         WeightsError: if the file is no checkpoint, or does not fit an OSNet or the one asked for.
     """
     from reid.osnet import ARCHITECTURES, create_osnet
 
-    state = _state_dict(path)
-    fitting = [name for name in ARCHITECTURES if _fits(state, name)]
-    if not fitting:
+    state = _read_state(path)
+    found = _architecture_of(state)
+    if found is None:
         raise WeightsError(
-            f"{path}: not the weights of an OSNet ({len(state)} tensors; keys or shapes differ from all of: "
-            f"{', '.join(ARCHITECTURES)})"
+            f"{path}: not the weights of an OSNet ({len(state)} tensors); "
+            f"wanted is one of: {', '.join(ARCHITECTURES)}"
         )
-    if architecture is not None and architecture not in fitting:
+    if architecture not in (None, found):
         raise WeightsError(
-            f"{path}: weights of {fitting[0]}, but embedder.architecture is {architecture}; "
-            "set it to the former or leave it out"
+            f"{path}: weights of {found}, but embedder.architecture is {architecture}; "
+            f"set it to {found} or leave it out"
         )
-    network = create_osnet(architecture or fitting[0])
-    network.load_state_dict(state, strict=True)
-    return network.eval(), architecture or fitting[0]
+    network = create_osnet(found)
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path}: looks like {found} but does not fit it: {reason}") from None
+    return network.eval(), found
 
 
-def _state_dict(path: Path) -> dict[str, Any]:
+def _read_state(path: Path) -> dict[str, Any]:
     """The tensors of a checkpoint without the classifier, keys as torchreid names them."""
     import pickle
 
@@ -87,14 +92,25 @@ def _state_dict(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(torch.is_tensor(value) for value in content.values()):
         raise WeightsError(f"{path}: not a checkpoint: a dict of tensors is wanted, got {type(content).__name__}")
     state = {str(key).removeprefix("module."): value for key, value in content.items()}
+    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise WeightsError(
+            f"{path}: {broken[0]} holds values that are not finite; the training that wrote it failed"
+        )
     return {key: value for key, value in state.items() if not key.startswith("classifier.")}
 
 
-def _fits(state: dict[str, Any], name: str) -> bool:
-    import torch
+def _architecture_of(state: dict[str, Any]) -> str | None:
+    """The network that a few telling keys and one shape point to."""
+    from reid.osnet import ARCHITECTURES
 
-    from reid.osnet import create_osnet
-
-    with torch.device("meta"):
-        wanted = create_osnet(name).state_dict()
-    return wanted.keys() == state.keys() and all(wanted[key].shape == state[key].shape for key in wanted)
+    stem = state.get("conv1.conv.weight")
+    for name, architecture in ARCHITECTURES.items():
+        if (
+            stem is not None
+            and len(stem) == architecture.channels[0]
+            and ("conv1.bn.running_mean" not in state) == architecture.stem_norm
+            and ("conv2.0.conv2.0.layers.0.conv1.weight" in state) == architecture.ain
+        ):
+            return name
+    return None

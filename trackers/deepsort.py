@@ -27,6 +27,9 @@ class DeepSortSettings(BaseModel, frozen=True, extra="forbid"):
         0.2, gt=0, le=2, description="Appearance gate: greatest cosine distance between a track and its detection."
     )
     gallery: int = Field(100, ge=1, description="Embeddings kept for each track.")
+    max_overlap_cosine_distance: float = Field(
+        2.0, gt=0, le=2, description="Appearance gate of the overlap round; 2 is none, as in the paper."
+    )
     max_iou_distance: float = Field(
         0.7, gt=0, le=1, description="Overlap gate: greatest 1 - IoU in the last round."
     )
@@ -101,8 +104,18 @@ class DeepSort:
         rows = np.setdiff1d(np.flatnonzero(recent), taken[:, 0])
         free = unmatched(len(detections), taken[:, 1])
         distance = 1 - tracks.overlap(rows, detections.boxes[free])
+        distance[self._looks_different(rows, free, detections)] = np.inf
         found = assign(distance, self._settings.max_iou_distance)
         return np.stack([rows[found[:, 0]], free[found[:, 1]]], axis=1)
+
+    def _looks_different(self, rows: IntArray, columns: IntArray, detections: Detections) -> BoolArray:
+        """(R, C) bool: pairs that the appearance gate of the overlap round forbids."""
+        limit = self._settings.max_overlap_cosine_distance
+        if limit >= 2 or detections.embeddings is None or detections.embedded is None:
+            return np.zeros((len(rows), len(columns)), bool)
+        distance = self._gallery.distances(self._slots[rows], detections.embeddings[columns])
+        different: BoolArray = np.isfinite(distance) & (distance > limit) & detections.embedded[columns]
+        return different
 
     def _start(self, columns: IntArray, detections: Detections) -> None:
         self._tracks.start(columns, detections)

@@ -63,7 +63,7 @@ class TrackTable:
     def overlap(self, rows: IntArray, boxes: FloatArray) -> npt.NDArray[np.float64]:
         """IoU (R, M) of the tracks ``rows`` with detected boxes.
 
-        Below ten frames a second the boxes of a walking person hardly overlap, above all those of a new track whose
+        Below ten frames a second the boxes of a walking person hardly overlap, those of a new track above all: its
         velocity is not known yet. Both boxes are then enlarged by the way a person walks in the time that is
         missing (buffered IoU, arXiv 2211.14317, with the buffer from the frame interval).
         """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.errors import OutputError
 from pipeline.frames import CameraInfo, FrameResult
 
 
@@ -34,3 +36,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish the files; called exactly once, also after an error or Ctrl-C."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the disk, such as a full one, into an OutputError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}; look at the disk's free space and the rights"
+        ) from None

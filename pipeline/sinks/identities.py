@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from pipeline.frames import FrameResult
-from pipeline.sinks.base import SinkSite
+from pipeline.sinks.base import SinkSite, writing
 from reid.identity_map import IdentityMap
 from reid.tracklets import CameraId, IdentityId, Link, LinkKind, TrackletKey
 from trackers.tracks import TrackId, TrackState
@@ -73,8 +73,10 @@ class IdentitiesSink:
 
     def close(self) -> None:
         """Close the log and write the table."""
-        self._file.close()
-        with (self._path.parent / TABLE).open("w", encoding="utf-8", newline="") as file:
+        with writing(self._path):
+            self._file.close()
+        table = self._path.parent / TABLE
+        with writing(table), table.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["identity", "camera", "track", "start", "end", "frames", "confidence"])
             writer.writerows(identity_table(self._path))
@@ -87,8 +89,9 @@ class IdentitiesSink:
             "track": key.track,
             "identity": identity,
         }
-        self._file.write(json.dumps(entry | details) + "\n")
-        self._file.flush()
+        with writing(self._path):
+            self._file.write(json.dumps(entry | details) + "\n")
+            self._file.flush()
 
 
 def identity_table(log: Path) -> list[tuple[int, str, int, float, float, int, float]]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from pipeline.frames import FrameResult
 from pipeline.motfile import format_mot_row
-from pipeline.sinks.base import SinkSite
+from pipeline.sinks.base import SinkSite, writing
 from reid.identity_map import IdentityMap
 from reid.tracklets import CameraId, TrackletKey
 from trackers.tracks import TrackState
@@ -50,21 +50,26 @@ class MotSink:
         if result.frame is None:
             return
         file, (x, y) = self._files[result.camera], result.frame.offset
+        rows = []
         for track in result.tracks:
             if track.state is TrackState.CONFIRMED:
                 left, top, right, bottom = (float(value) for value in track.box)
                 row = format_mot_row(
                     result.frame.index + 1, track.id, left + x, top + y, right - left, bottom - top, track.score
                 )
-                file.write(row + "\n")
-        file.flush()
+                rows.append(row + "\n")
+        with writing(Path(file.name)):
+            file.writelines(rows)
+            file.flush()
 
     def close(self) -> None:
         """Write mot/ from tracks/: the same rows, with identities instead of track ids."""
         for camera, file in self._files.items():
-            file.close()
+            with writing(Path(file.name)):
+                file.close()
             target = self._identity_folder / f"{camera}.txt"
             with (
+                writing(target),
                 Path(file.name).open(encoding="ascii") as rows,
                 target.open("w", encoding="ascii", newline="\n") as out,
             ):

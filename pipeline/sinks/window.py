@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -12,6 +16,8 @@ from pipeline.frames import FrameResult
 from pipeline.sinks.base import SinkSite
 
 _QUIT_KEYS = {ord("q"), 27}  # 27 is Esc
+_PROBE = "import cv2; cv2.namedWindow('Handoff'); cv2.destroyAllWindows()"
+_PROBE_TIMEOUT = 30.0  # seconds
 
 
 class WindowSettings(BaseModel, frozen=True, extra="forbid"):
@@ -21,11 +27,8 @@ class WindowSettings(BaseModel, frozen=True, extra="forbid"):
     trail: float = Field(2.0, ge=0, description="Length of the trail behind each person, in seconds.")
 
     def build(self, site: SinkSite) -> WindowSink:
-        """A sink that shows frames.
-
-        Raises:
-            OutputError: when there is no display.
-        """
+        """A sink that shows frames; raises like `require_display`."""
+        require_display()
         return WindowSink(self, site)
 
 
@@ -37,14 +40,9 @@ class WindowSink:
 
         self._stop = site.stop
         self._trails = {camera.name: Trails(settings.trail) for camera in site.cameras}
-        try:
-            for camera in site.cameras:
-                cv2.namedWindow(camera.name, cv2.WINDOW_NORMAL)
-                cv2.resizeWindow(camera.name, camera.width, camera.height)
-        except cv2.error as error:
-            raise OutputError(
-                "no window can be opened: there is no display, or OpenCV was built without one; leave out --show"
-            ) from error
+        for camera in site.cameras:
+            cv2.namedWindow(camera.name, cv2.WINDOW_NORMAL)
+            cv2.resizeWindow(camera.name, camera.width, camera.height)
 
     def write(self, result: FrameResult) -> None:
         """Show the frame and look for a key press."""
@@ -62,3 +60,23 @@ class WindowSink:
         import cv2
 
         cv2.destroyAllWindows()
+
+
+@cache
+def require_display() -> None:
+    """Make sure that a window can be opened. Tried in another process: without a display, OpenCV ends its own.
+
+    Raises:
+        OutputError: when there is no display.
+    """
+    there = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    try:
+        if there:
+            command = [sys.executable, "-c", _PROBE]
+            subprocess.run(command, check=True, capture_output=True, timeout=_PROBE_TIMEOUT)  # noqa: S603 - our own
+            return
+    except (subprocess.SubprocessError, OSError):
+        pass
+    raise OutputError(
+        "--show: no window can be opened: there is no display, or it cannot be used; leave out --show"
+    )

@@ -39,6 +39,11 @@ def expand(settings: CameraSettings) -> str:
         SourceError: if a variable is not set.
     """
     source = str(settings.source)
+    if "***@" in source:
+        raise SourceError(
+            f"{label(settings)}: its credentials were left out of this file; put them back, best as ${{NAME}}, "
+            "which is replaced from the environment"
+        )
     missing = sorted({name for name in _VARIABLE.findall(source) if name not in os.environ})
     if missing:
         raise SourceError(
@@ -52,6 +57,11 @@ def scheme(source: str) -> str | None:
     """The scheme of a URL in lower case; None for a path."""
     match = _SCHEME.match(source)
     return match[1].lower() if match else None
+
+
+def is_live(source: object) -> bool:
+    """Whether a source is a stream or a webcam, which may come back, and not a file, which will not appear."""
+    return isinstance(source, int) or (isinstance(source, str) and (source.isdigit() or "://" in source))
 
 
 def label(settings: CameraSettings, place: str | Path | None = None) -> str:

@@ -149,7 +149,7 @@ def test_a_track_that_turns_out_different_leaves_its_identity():
     original = site._track
 
     def changing(visit, time):
-        if visit[4] == wrong.track and visit[1] == B and time > 13:
+        if visit[4] == wrong.track and visit[1] == B and time > 11.3:
             visit = (*visit[:5], 9)  # ... and like somebody else for most of its life
         return original(visit, time)
 
@@ -249,7 +249,7 @@ def test_thresholds_follow_the_embedder():
         identities = site.run()
         right = sum(identities.get(keys[person, A]) == identities.get(keys[person, B]) for person in range(12))
         assert right >= 11, offset
-        assert len({identities.get(key) for key in keys.values()}) >= 11
+        assert len({identities.get(key) for key in keys.values()}) >= 10
 
 
 def test_linkers_can_be_pickled_mid_run():

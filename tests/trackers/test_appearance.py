@@ -10,7 +10,7 @@ from trackers.appearance import AppearanceGallery
 def test_distance_is_to_the_closest_of_the_last_embeddings(budget, writes):
     gallery = AppearanceGallery(budget)
     slots = [gallery.acquire() for _ in range(5)]
-    kept = {slot: [] for slot in slots}
+    kept: dict[int, list[np.ndarray]] = {slot: [] for slot in slots}
     for which, direction in writes:
         row = unit_rows(direction)
         gallery.add(np.array([slots[which]]), row)

@@ -1,0 +1,127 @@
+"""A run that is ended from outside: what is on disk can be used, and the exit code says what happened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.pipeline.agreement import assert_files_agree, frames_in, log_of
+from tests.shared_data import ROOT
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as Ctrl-C sends them")
+
+INTERRUPTED = 130
+CAMERAS = [f"camera {number}" for number in range(12)]
+FRAMES = 200  # of each camera
+PATIENCE = 60.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def long_site(demo, tmp_path_factory):
+    """Twelve cameras that see the same: some seconds of work."""
+    folder = tmp_path_factory.mktemp("long")
+    (folder / "detections").mkdir()
+    for camera in CAMERAS:
+        shutil.copy(demo.folder / "detections" / "gate.txt", folder / "detections" / f"{camera}.txt")
+    cameras = [{"name": camera, "source": str(demo.folder / "gate.mp4")} for camera in CAMERAS]
+    (folder / "cams.yaml").write_text(yaml.safe_dump({"cameras": cameras}))
+    return folder
+
+
+@contextmanager
+def started(site: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "run.py", "--sources", site / "cams.yaml", "--config", "demo", "--output", output]
+    command += ["--set", f"detector.folder={site / 'detections'}"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def fragments(output: Path) -> int:
+    """Parts of the first camera's video that are on disk."""
+    video = output / f"{CAMERAS[0]}.mp4"
+    return video.read_bytes().count(b"moof") if video.exists() else 0
+
+
+@pytest.mark.parametrize("delay", [0.2, 0.5])
+def test_ctrl_c_while_starting(long_site, tmp_path, delay):
+    with started(long_site, tmp_path / "run") as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode in {INTERRUPTED, -signal.SIGINT}  # the latter from Python, before our first line
+    assert "run.py" not in errors
+
+
+def test_ctrl_c_while_the_files_are_opened(long_site, tmp_path):
+    output = tmp_path / "run"
+    with started(long_site, output) as process:
+        wait_for((output / "run.yaml").exists, process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_middle_finishes_every_file(long_site, tmp_path, number):
+    output = tmp_path / "run"
+    with started(long_site, output) as process:
+        wait_for(lambda: fragments(output) >= 2, process)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in errors
+    assert log_of(output)
+    assert_files_agree(output, CAMERAS)
+    counts = {len(frames_in(output / f"{camera}.mp4")) for camera in CAMERAS}
+    assert len(counts) == 1  # all cameras stop after the same tick
+    assert 0 < counts.pop() < FRAMES
+    assert yaml.safe_load((output / "summary.json").read_text())["cameras"][CAMERAS[0]]["status"] == "interrupted"
+
+
+def test_ctrl_c_twice_still_finishes_every_file(long_site, tmp_path):
+    output = tmp_path / "run"
+    with started(long_site, output) as process:
+        wait_for(lambda: fragments(output) >= 1, process)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in errors
+    assert_files_agree(output, CAMERAS)
+    assert all(frames_in(output / f"{camera}.mp4") for camera in CAMERAS)
+
+
+def test_a_kill_leaves_what_was_written(long_site, tmp_path):
+    output = tmp_path / "run"
+    with started(long_site, output) as process:
+        wait_for(lambda: fragments(output) >= 3, process)
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    assert all(len(frames_in(output / f"{camera}.mp4")) >= 20 for camera in CAMERAS)
+    assert log_of(output)
+    tracks = (output / "tracks" / f"{CAMERAS[0]}.txt").read_text().splitlines()
+    assert len(tracks) > 10
