@@ -42,7 +42,7 @@ class GalleryLinkerSettings(BaseModel, frozen=True, extra="forbid"):
         3.0, ge=1, description="How many times likelier another identity must be for a track to change over."
     )
     split_likelihood_ratio: float = Field(
-        0.05, gt=0, description="An ended track whose final evidence is below this ratio leaves its identity."
+        0.2, gt=0, description="An ended track whose final evidence is below this ratio leaves its identity."
     )
     clock_tolerance: float = Field(
         0.5,

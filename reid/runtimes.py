@@ -15,6 +15,7 @@ import numpy as np
 
 from reid.crops import HEIGHT, WIDTH, Image
 from reid.errors import HandoffError
+from reid.openvino_import import import_openvino
 from reid.parity import GATE_CROPS, Parity, check_parity, gate_crops
 from reid.tracklets import FloatArray
 
@@ -124,8 +125,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, model: Any, precision: str) -> None:
-        import openvino
-
+        openvino = import_openvino()
         core = openvino.Core()
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         self._queues = {}
@@ -166,11 +166,11 @@ def _store(request: Any, rows: FloatArray) -> None:
 
 def to_openvino(network: OSNet) -> Any:
     """The network as an OpenVINO model of any batch size, uint8 BGR crops to unit rows."""
-    import openvino
     import torch
 
     from reid.osnet import EmbeddingNetwork
 
+    openvino = import_openvino()
     example = torch.zeros((1, HEIGHT, WIDTH, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         # OpenVINO reads traced and frozen modules five times as fast as torch.export's, which is to replace them.
@@ -182,9 +182,7 @@ def to_openvino(network: OSNet) -> Any:
 
 def precisions_of_cpu() -> list[str]:
     """What OpenVINO can compute in on this CPU, fastest first."""
-    import openvino
-
-    there = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    there = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return [name for name, capability in _CAPABILITIES.items() if capability in there]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import yaml
@@ -14,6 +13,7 @@ from pipeline.detectors.letterbox import Size
 from pipeline.detectors.yolo_outputs import Head, head_of, people, person_class
 from pipeline.errors import WeightsError
 from pipeline.frames import Image
+from reid.openvino_import import import_openvino
 from trackers.tracks import FloatArray
 
 if TYPE_CHECKING:
@@ -156,14 +156,6 @@ def agree(ours: FloatArray, theirs: FloatArray, head: Head) -> bool:
     # Rows of nearly equal score may change places: each of the first hundred has its like somewhere.
     apart = np.abs(ours[:, :, :100, None] - theirs[:, :, None, :])
     return bool((apart <= limit[:, None, None]).all(axis=1).any(axis=2).all())
-
-
-def import_openvino() -> Any:
-    """The package, imported without its usage reports, which it would send at import."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
 
 
 def _metadata(model: openvino.Model, weights: Path) -> tuple[dict[int, str], int]:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipeline.detectors.letterbox import Size
-from pipeline.detectors.yolo_openvino import Export, import_openvino
+from pipeline.detectors.yolo_openvino import Export
 from pipeline.detectors.yolo_outputs import Head, head_of, people, person_class
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.frames import Image
+from reid.openvino_import import import_openvino
 from trackers.tracks import FloatArray
 
 if TYPE_CHECKING:

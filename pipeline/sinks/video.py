@@ -152,7 +152,8 @@ class _Writer:
         import av
 
         try:
-            self._container.mux(self._stream.encode(None))
+            if self._error is None:  # after a failed write, another one can crash the muxer
+                self._container.mux(self._stream.encode(None))
             self._container.close()
         except (av.FFmpegError, OSError) as error:
             self._error = self._error or OutputError(f"{self._path}: cannot be finished: {error}")

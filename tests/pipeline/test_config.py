@@ -62,7 +62,10 @@ CASES = [
         "a camera name twice",
         "cameras:\n  - {name: a, source: 1.mp4}\n  - {name: A, source: 2.mp4}\n",
         [
-            "cams.yaml:3: cameras[1].name: 'A' is taken by cameras[0]; names must differ, also without regard to case"
+            (
+                "cams.yaml:3: cameras[1].name: 'A' is taken by cameras[0]; "
+                "names must differ, also without regard to case"
+            )
         ],
     ),
     (
@@ -79,14 +82,20 @@ CASES = [
         "files that share no clock",
         "cameras:\n  - {name: a, source: 1.mp4, start: 2026-03-01T09:00:00Z}\n  - {name: b, source: 2.mp4}\n",
         [
-            "cams.yaml:3: cameras[1].start: is missing, but cameras[0] has one; files need it to share a clock with the others"
+            (
+                "cams.yaml:3: cameras[1].start: is missing, but cameras[0] has one; "
+                "files need it to share a clock with the others"
+            )
         ],
     ),
     (
         "a file beside a live camera, without its clock",
         "cameras:\n  - {name: a, source: a.mp4}\n  - {name: b, source: 'rtsp://10.0.0.7/x'}\n",
         [
-            "cams.yaml:2: cameras[0].start: is missing, but cameras[1] is live; files need it to share a clock with the others"
+            (
+                "cams.yaml:2: cameras[0].start: is missing, but cameras[1] is live; "
+                "files need it to share a clock with the others"
+            )
         ],
     ),
     (

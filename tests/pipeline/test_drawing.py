@@ -122,8 +122,8 @@ def test_only_who_is_seen_is_drawn():
 def test_who_stands_in_front_is_drawn_last():
     """The order of the tracks does not matter, their feet do."""
     near, far = track(1, [100, 100, 200, 320]), track(2, [140, 90, 190, 240])
-    pictures = [draw(grey(), result_of(grey(), order, {1: 1, 2: 2}), {}) for order in ([near, far], [far, near])]
-    np.testing.assert_array_equal(*pictures)
+    one, other = (draw(grey(), result_of(grey(), order, {1: 1, 2: 2}), {}) for order in ([near, far], [far, near]))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_trails_follow_the_feet_for_some_seconds():

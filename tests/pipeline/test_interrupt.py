@@ -40,8 +40,8 @@ def long_site(demo, tmp_path_factory):
 
 @contextmanager
 def started(site: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "run.py", "--sources", site / "cams.yaml", "--config", "demo", "--output", output]
-    command += ["--set", f"detector.folder={site / 'detections'}"]
+    command = [sys.executable, "run.py", "--sources", f"{site / 'cams.yaml'}", "--config", "demo"]
+    command += ["--output", str(output), "--set", f"detector.folder={site / 'detections'}"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         yield process

@@ -59,7 +59,7 @@ def test_a_repeat_does_not_replace_the_run_it_comes_from(cli, small, tmp_path):
 
 
 @pytest.fixture
-def osnet_run(cli, tmp_path, request):
+def osnet_run(cli, tmp_path):
     """A short run with a freshly made OSNet, and its checkpoint."""
     import torch
 
@@ -67,7 +67,6 @@ def osnet_run(cli, tmp_path, request):
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # single crops on a busy machine: more threads only wait for each other
-    request.addfinalizer(lambda: torch.set_num_threads(threads))
     walk = Walk(0, "gate", 0.7, ((-1.0, 0.0), (3.0, 0.8)))
     site = Site(write_demo(tmp_path / "site", VIEWS[:1], [walk], seconds=0.6).parent)
     weights = tmp_path / "osnet.pth"
@@ -77,7 +76,8 @@ def osnet_run(cli, tmp_path, request):
     arguments = [argument for change in changes for argument in ("--set", change)]
     output = tmp_path / "first"
     assert cli(*site.run, *arguments, "--output", output).code == 0
-    return output, weights
+    yield output, weights
+    torch.set_num_threads(threads)
 
 
 def test_changed_weights_are_refused(cli, osnet_run, tmp_path):

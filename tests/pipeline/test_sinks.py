@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from pathlib import Path
@@ -28,7 +27,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /d
 
 
 def build(kind: str, output: Path, *, size=(160, 120), fps=10.0):
-    cameras = [CameraInfo(name, *size, fps, live=False) for name in (GATE, YARD)]
+    cameras = [CameraInfo(name, size[0], size[1], fps, live=False) for name in (GATE, YARD)]
     site = SinkSite(output, cameras, threading.Event())
     return TypeAdapter(SinkSettings).validate_python({"type": kind}).build(site)
 
@@ -69,9 +68,9 @@ class Script:
 
 
 def story() -> list[FrameResult]:
-    """Two tracks at the gate, three in the yard; identity 3 is merged into 1, and a track is split off at the end."""
+    """Two tracks at the gate, three in the yard; identity 3 is merged into 1, and one track is split off."""
     script, ended = Script(), TrackState.ENDED
-    results = [
+    return [
         script.frame(GATE, 0.0, [track(1)]),
         script.frame(YARD, 0.0),
         script.frame(GATE, 0.1, [track(1, left=22), track(2, left=80)], [link(GATE, 1, 1, 0.1)]),
@@ -85,7 +84,6 @@ def story() -> list[FrameResult]:
         script.after(YARD, 0.4, [track(2, ended), track(3, ended)], [link(YARD, 3, 2, 0.4)]),
         script.after(GATE, 0.4, [], [link(YARD, 3, 4, 0.4, 2, LinkKind.SPLIT)]),
     ]
-    return results
 
 
 def write_all(output: Path, results, kinds=KINDS) -> None:
@@ -107,7 +105,9 @@ def test_a_run_without_a_frame_leaves_no_broken_file(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_results_are_not_changed(kind, tmp_path):
     results = story()
-    before = [(list(r.tracks), dict(r.identities), None if r.frame is None else r.frame.image.copy()) for r in results]
+    before = [
+        (list(r.tracks), dict(r.identities), None if r.frame is None else r.frame.image.copy()) for r in results
+    ]
     write_all(tmp_path, results, [kind])
     for result, (tracks, identities, image) in zip(results, before, strict=True):
         assert (list(result.tracks), dict(result.identities)) == (tracks, identities)
@@ -233,7 +233,7 @@ def feed(sink, seconds=10.0) -> None:
 def test_a_full_disk_is_said_and_never_hangs(kind, file, tmp_path):
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
-    os.symlink(FULL, path)
+    path.symlink_to(FULL)
     sink = build(kind, tmp_path)
     with pytest.raises(OutputError, match=r"cannot be written.*No space left"):
         feed(sink)

@@ -16,8 +16,8 @@ import yaml
 
 from pipeline.detectors import YoloSettings, yolo_runtimes
 from pipeline.detectors.yolo import YoloDetector
-from pipeline.detectors.yolo_openvino import import_openvino
 from pipeline.errors import ConfigError, WeightsError
+from reid.openvino_import import import_openvino
 from tests.pipeline.yolo_weights import (
     NAMES,
     export,

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from pipeline.detectors.yolo_openvino import import_openvino
 from pipeline.detectors.yolo_runtimes import ultralytics_imported
 from pipeline.frames import Frame, Image
+from reid.openvino_import import import_openvino
 from reid.tracklets import CameraId
 from trackers.tracks import Detections, FloatArray
 

@@ -13,7 +13,8 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 def noise(shape: tuple[int, ...], phase: float) -> Floats:
     """Values evenly spread over [-1, 1] that look random: the far decimals of a sine."""
     decimals = np.sin(np.arange(int(np.prod(shape))) * 12.9898 + phase * 78.233) * 43758.5453
-    return (2 * (decimals - np.floor(decimals)) - 1).reshape(shape).astype(np.float32)
+    values: Floats = (2 * (decimals - np.floor(decimals)) - 1).reshape(shape).astype(np.float32)
+    return values
 
 
 def fill(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from reid.osnet import ARCHITECTURES, create_osnet
-from reid.runtimes import TorchRuntime, check_parity, choose_runtime, gate_crops
+from reid.parity import check_parity, gate_crops
+from reid.runtimes import TorchRuntime, choose_runtime
 
 pytestmark = [
     pytest.mark.cuda,
@@ -25,7 +26,7 @@ def test_half_precision_passes_the_gate_in_every_architecture(name):
 def test_cuda_is_chosen_by_itself():
     torch.manual_seed(0)
     runtime, parity = choose_runtime(create_osnet("osnet_x0_25").eval(), "auto", "auto", "auto", 16)
-    assert "CUDA half" in runtime.description
+    assert "CUDA f16" in runtime.description
     assert parity is not None
     assert parity.passed
     rows = runtime.embed(gate_crops(5))

@@ -28,7 +28,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["osnet", "stripes"])
 def embedder(request, checkpoint):
-    every = {
+    every: dict[str, OsnetSettings | StripesSettings] = {
         "osnet": OsnetSettings(weights=str(checkpoint), device="cpu", batch=16),
         "stripes": StripesSettings(),
     }
@@ -111,7 +111,7 @@ def test_osnet_tells_what_it_runs(checkpoint):
 
 
 def test_osnet_without_its_weights(tmp_path, checkpoint):
-    with pytest.raises(WeightsError, match="embedder.weights"):
+    with pytest.raises(WeightsError, match=r"embedder\.weights"):
         OsnetSettings(weights=str(tmp_path / "none.pth")).build()
     with pytest.raises(WeightsError, match=r"osnet_x0_25.*osnet_ain_x1_0"):
         OsnetSettings(weights=str(checkpoint), architecture="osnet_ain_x1_0").build()

@@ -115,8 +115,9 @@ def test_what_was_asked_for_by_name_is_not_replaced_in_silence(network, monkeypa
     ],
 )
 def test_what_cannot_be_had_is_an_error_with_a_remedy(network, arguments, message):
+    name, device, precision = arguments
     with pytest.raises(HandoffError, match=message):
-        choose_runtime(network, *arguments, 8)
+        choose_runtime(network, name, device, precision, 8)
 
 
 def test_a_precision_the_cpu_does_not_compute_in_is_an_error(network, monkeypatch):
@@ -136,7 +137,8 @@ def real_crops(count):
     """Crops of different people and of both cameras, spread over the folder."""
     paths = sorted((SHARED / "reid/cuhk03_p1/train_detected").glob("*.jpg"))
     paths = paths[:: len(paths) // count][:count]
-    return np.stack([cv2.resize(cv2.imread(str(path)), (128, 256)) for path in paths])
+    images = [cv2.imread(str(path)) for path in paths]
+    return np.stack([cv2.resize(image, (128, 256)) for image in images if image is not None])
 
 
 @needs_shared

@@ -66,7 +66,7 @@ def test_wrapped_and_prefixed_states_are_read(checkpoint, tmp_path):
     torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}}, wrapped)
     network, name = load_osnet(wrapped, "osnet_x0_25")
     assert name == "osnet_x0_25"
-    assert torch.equal(network.fc[0].weight, state["fc.0.weight"])
+    assert torch.equal(network.state_dict()["fc.0.weight"], state["fc.0.weight"])
 
 
 def test_another_architecture_names_both(checkpoint):
