@@ -176,14 +176,15 @@ class _Layers:
         place: Any = self.data
         parts = key.split(".")
         for part in parts[:-1]:
-            step = _step(place, part)
-            place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
+            step = _step(place, part, text)
             location.append(step)
+            if isinstance(place, dict) and step not in place:
+                place[step] = {}
+                self._origins[tuple(location)] = f"--set {text}"
+            place = place[step]
             if not isinstance(place, (dict, list)):
                 raise ConfigError(f"--set {text}: '{part}' has no keys of its own")
-        step = _step(place, parts[-1])
-        if isinstance(place, list) and not isinstance(step, int):
-            raise ConfigError(f"--set {text}: no entry '{parts[-1]}' in {'.'.join(parts[:-1])}")
+        step = _step(place, parts[-1], text)
         if step == "type" and place.get("type") != parsed:
             place.clear()  # another kind of part: the settings of the old one mean nothing to it
         place[step] = parsed
@@ -200,10 +201,10 @@ class _Layers:
         for file, keys in reversed(self._files):
             if location[0] in keys:
                 return f"{file.path}:{file.line(location)}"
-        return str(self._files[-1][0].path)
+        return f"{self._files[-1][0].path}:1"
 
 
-def _step(place: Any, part: str) -> str | int:
+def _step(place: Any, part: str, change: str) -> str | int:
     """A key of a dict; for a list an index, or the index of the entry of that `type` or `name`."""
     if not isinstance(place, list):
         return part
@@ -212,7 +213,8 @@ def _step(place: Any, part: str) -> str | int:
     for index, entry in enumerate(place):
         if isinstance(entry, dict) and part in (entry.get("type"), entry.get("name")):
             return index
-    return part
+    there = [str(entry.get("name") or entry.get("type")) for entry in place if isinstance(entry, dict)]
+    raise ConfigError(f"--set {change}: no entry '{part}' in the list{nearest(part, there)}")
 
 
 def _reaches(data: Any, location: Location) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from pipeline.errors import OutputError
 from pipeline.frames import FrameResult
 from pipeline.motfile import format_mot_row
 from pipeline.sinks.base import SinkSite, writing
@@ -64,13 +65,19 @@ class MotSink:
 
     def close(self) -> None:
         """Write mot/ from tracks/: the same rows, with identities instead of track ids."""
-        for camera, file in self._files.items():
-            with writing(Path(file.name)):
-                file.close()
-            target = self._identity_folder / f"{camera}.txt"
+        errors = [error for camera in self._files if (error := self._finish(camera))]
+        if errors:
+            raise errors[0]
+
+    def _finish(self, camera: CameraId) -> OutputError | None:
+        """One camera's files; a fault is returned, so that the others are still written."""
+        source, target = Path(self._files[camera].name), self._identity_folder / f"{camera}.txt"
+        try:
+            with writing(source):
+                self._files[camera].close()
             with (
                 writing(target),
-                Path(file.name).open(encoding="ascii") as rows,
+                source.open(encoding="ascii") as rows,
                 target.open("w", encoding="ascii", newline="\n") as out,
             ):
                 for row in rows:
@@ -78,3 +85,6 @@ class MotSink:
                     identity = self._identities.get(TrackletKey(camera, int(track)))
                     if identity is not None:
                         out.write(f"{frame},{identity},{rest}")
+        except OutputError as error:
+            return error
+        return None

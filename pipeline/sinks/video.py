@@ -130,7 +130,8 @@ class _Writer:
         stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
         stream.codec_context.gop_size = max(1, round(2 * float(rate)))
-        stream.options = {"preset": self._settings.preset, "crf": str(self._settings.crf)}
+        # Without B-frames, which in a fragmented file would shift all times by the depth of their reordering.
+        stream.options = {"preset": self._settings.preset, "crf": str(self._settings.crf), "bf": "0"}
         self._stream = stream
 
     def _fitted(self, image: Image) -> Image:

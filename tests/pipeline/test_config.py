@@ -205,7 +205,7 @@ class TestSet:
             ("trakcer.max_age=2", "trakcer: unknown key; did you mean 'tracker'?"),
             ("tracker.type=magic", "unknown type 'magic'; valid are: bytetrack, deepsort"),
             ("tracker.max_age.x=2", "--set tracker.max_age.x=2"),
-            ("sinks.vidoe.crf=3", "no entry 'vidoe'"),
+            ("sinks.vidoe.crf=3", "no entry 'vidoe' in the list; did you mean 'video'?"),
         ],
     )
     def test_faults_name_the_change(self, cams, change, message):
