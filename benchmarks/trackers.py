@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.streams import CLIPS, DATA, ROOT, Stream, stream
+from pipeline.config import load_processing
 from pipeline.motfile import read_mot
 from pipeline.scores import Annotations, Scores, score
 from trackers import ByteTrackSettings, DeepSortSettings, TrackerSettings, TrackState
@@ -49,9 +50,10 @@ def main(clips: tuple[str, ...], peer_python: Path | None, cache: Path) -> None:
 
 
 def ours() -> dict[str, typing.Any]:
-    """Default settings of every tracker there is, by type."""
+    """Default settings of every tracker there is, by type, and those of the default preset."""
     members = typing.get_args(typing.get_args(TrackerSettings)[0])
-    return {member.model_fields["type"].default: member() for member in members}
+    settings = {member.model_fields["type"].default: member() for member in members}
+    return {**settings, "default preset": load_processing("default").tracker}
 
 
 def track(recorded: Stream, settings: DeepSortSettings | ByteTrackSettings) -> tuple[Rows, float]:
@@ -81,7 +83,7 @@ def as_annotations(rows: Rows) -> Annotations:
 
 def cells(s: Scores) -> list[str]:
     """HOTA, AssA, IDF1, MOTA in percent, and switches."""
-    return [*(f"{100 * value:.1f}" for value in (s.hota, s.ass_a, s.idf1, s.mota)), str(s.switches)]
+    return [*(f"{100 * value:.2f}" for value in (s.hota, s.ass_a, s.idf1, s.mota)), str(s.switches)]
 
 
 def _peer(python: Path, recorded: Path) -> tuple[Rows, float]:

@@ -21,7 +21,7 @@ class DeepSortSettings(BaseModel, frozen=True, extra="forbid"):
 
     type: Literal["deepsort"] = "deepsort"
     min_score: float = Field(0.4, ge=0, le=1, description="Detections below this score are not used.")
-    max_age: float = Field(1.0, gt=0, description="Seconds a track lives on without being seen.")
+    max_age: float = Field(1.5, gt=0, description="Seconds a track lives on without being seen.")
     n_init: int = Field(3, ge=1, description="Detections in a row that confirm a new track.")
     max_cosine_distance: float = Field(
         0.2, gt=0, le=2, description="Appearance gate: greatest cosine distance between a track and its detection."
