@@ -47,6 +47,13 @@ CLIPS = {
 }
 
 
+def camera_of(name: str) -> dict[str, object]:
+    """A clip as an entry of cams.yaml."""
+    clip = CLIPS[name]
+    camera: dict[str, object] = {"name": name, "source": str(DATA / clip.source)}
+    return {**camera, "roi": list(clip.roi)} if clip.roi else camera
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
     """What trackers get of one clip; row i of the arrays is one box, those of frame f are first[f]:first[f + 1].

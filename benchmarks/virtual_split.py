@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import yaml
 
-from benchmarks.streams import CLIPS, DATA, DETECTOR, EMBEDDER, ROOT
+from benchmarks.streams import DATA, DETECTOR, EMBEDDER, ROOT, camera_of
 from benchmarks.truth import write_split_truth
 
 
@@ -27,12 +27,9 @@ from benchmarks.truth import write_split_truth
 def main(output: Path, changes: tuple[str, ...], repeat: bool) -> None:
     """Run, score, repeat, compare."""
     write_split_truth(DATA, output / "truth")
-    cameras = [
-        {"name": name, "source": str(DATA / CLIPS[name].source), "roi": CLIPS[name].roi}
-        for name in ("left", "right")
-    ]
+    cameras = [camera_of(name) for name in ("left", "right")]
     sources = output / "cams.yaml"
-    sources.write_text(yaml.safe_dump({"cameras": _lists(cameras)}, sort_keys=False), encoding="utf-8")
+    sources.write_text(yaml.safe_dump({"cameras": cameras}, sort_keys=False), encoding="utf-8")
     weights = (f"detector.weights={DETECTOR}", f"embedder.weights={EMBEDDER}")
     arguments = [word for change in (*weights, *changes) for word in ("--set", change)]
     first = output / "run"
@@ -58,14 +55,6 @@ def _differences(first: Path, second: Path) -> str:
     names += sorted(str(path.relative_to(first)) for path in (*first.glob("tracks/*"), *first.glob("mot/*")))
     _, different, missing = filecmp.cmpfiles(first, second, names, shallow=False)
     return ", ".join([*different, *missing])
-
-
-def _lists(cameras: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Tuples as lists, which YAML has."""
-    return [
-        {key: list(value) if isinstance(value, tuple) else value for key, value in camera.items()}
-        for camera in cameras
-    ]
 
 
 if __name__ == "__main__":
