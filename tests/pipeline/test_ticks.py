@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -16,10 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SourceError
 from pipeline.frames import CameraInfo, Frame
-from pipeline.sources import CameraSettings, open_source
 from pipeline.ticks import Ticks
 from reid.tracklets import CameraId
-from tests.pipeline import clips
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -336,30 +333,3 @@ def test_closed_without_being_started() -> None:
     source = Listed("a", even(10, 3))
     Ticks([source], threading.Event()).close()
     assert source.closed.is_set()
-
-
-# --- real sources ---------------------------------------------------------------------------------
-
-
-def test_clips_of_different_rate_size_and_length(tmp_path: Path) -> None:
-    made = {
-        "a": clips.write_video(tmp_path / "a.mp4", 30, fps=25),
-        "b": clips.write_video(tmp_path / "b.avi", 11, fps=10, size=(128, 96)),
-        "c": clips.cut(clips.write_video(tmp_path / "c.mkv", 60, fps=10), 0.4),
-    }
-    sources = [
-        open_source(CameraSettings(name=CameraId(name), source=str(path)), tmp_path, reconnect=0)
-        for name, path in made.items()
-    ]
-    numbers: dict[str, list[int]] = {name: [] for name in made}
-    with Ticks(sources, threading.Event()) as ticks:
-        for frames in ticks:
-            for frame in frames:
-                numbers[frame.camera].append(clips.number_in(frame.image))
-        assert set(ticks.take_ended()) <= set(made)
-        assert list(ticks.failures) == ["c"]
-    assert numbers["a"] == list(range(30))
-    assert numbers["b"] == list(range(11))
-    assert numbers["c"] == list(range(len(numbers["c"])))
-    assert 15 < len(numbers["c"]) < 35
-    assert readers() == []
