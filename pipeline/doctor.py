@@ -135,7 +135,9 @@ def _weights(section: str, settings: object) -> Iterator[Finding]:
     try:
         yield Finding(f"{section} weights", str(find_weights(weights, setting=f"{section}.weights")))
     except WeightsError as error:
-        yield Finding(f"{section} weights", "not found", str(error))
+        bare = section == "detector" and weights == Path(weights).name and weights.endswith(".pt")
+        download = "; where there is a network, the first run downloads an official model" if bare else ""
+        yield Finding(f"{section} weights", "not found", f"{error}{download}")
 
 
 def _warm_up(section: str, settings: object) -> Iterator[Finding]:
