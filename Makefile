@@ -34,7 +34,7 @@ check: install-dev
 	$(BIN)/lint-imports --no-cache
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 docs: install
 	$(BIN)/python -m pipeline.reference docs/configuration.md

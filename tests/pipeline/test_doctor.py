@@ -71,7 +71,7 @@ def test_a_missing_codec_is_named(monkeypatch):
 
 def test_a_full_disk_is_named(monkeypatch):
     usage = type("Usage", (), {"free": 1e8})
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert "free some space" in next(doctor._disk()).remedy
 
 

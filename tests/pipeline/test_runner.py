@@ -54,7 +54,7 @@ class Detector:
 
 
 class Embedder:
-    dimension = 4
+    dimension, batches = 4, 0
 
     def __init__(self):
         self.calls = []
