@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pipeline.frames import CameraInfo
 from pipeline.runner import Runner
 from pipeline.sinks import Sink, SinkSite
 from pipeline.sinks.window import WindowSettings, require_display
-from pipeline.sources import Source, open_source
+from pipeline.sources import CameraSettings, Source, open_source
 from pipeline.sources.address import is_live
 from pipeline.ticks import Ticks
 from reid.embedder import Embedder
@@ -25,6 +26,8 @@ from reid.tracklets import CameraId
 from reid.weights import find_weights, sha256_of
 
 log = logging.getLogger(__name__)
+
+_OPENERS = 32  # cameras that are opened at the same time
 
 
 @dataclass(slots=True)
@@ -92,23 +95,34 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
 
 def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, SourceError]]:
     """Open every camera. All faults of files are reported at once; a live camera that is away is left out."""
-    sources: list[Source] = []
+    cameras = loaded.config.cameras
+    with ThreadPoolExecutor(
+        min(_OPENERS, len(cameras))
+    ) as pool:  # a live camera takes a second, an absent one more
+        outcomes = list(pool.map(lambda settings: _try_to_open(settings, loaded), cameras))
+    sources = [outcome for outcome in outcomes if not isinstance(outcome, SourceError)]
     faults: list[str] = []
     away: dict[CameraId, SourceError] = {}
-    for settings in loaded.config.cameras:
-        try:
-            sources.append(open_source(settings, loaded.folder, reconnect=loaded.config.runtime.reconnect))
-        except SourceError as error:
-            if is_live(settings.source):
-                away[settings.name] = error
-                log.warning("%s; the run goes on without it", error)
-            else:
-                faults.append(str(error))
+    for settings, outcome in zip(cameras, outcomes, strict=True):
+        if not isinstance(outcome, SourceError):
+            continue
+        if is_live(settings.source):
+            away[settings.name] = outcome
+            log.warning("%s; the run goes on without it", outcome)
+        else:
+            faults.append(str(outcome))
     if not sources or faults:
         for source in sources:
             source.close()
         raise SourceError("\n".join([*faults, *(str(error) for error in away.values())]))
     return sources, away
+
+
+def _try_to_open(settings: CameraSettings, loaded: LoadedConfig) -> Source | SourceError:
+    try:
+        return open_source(settings, loaded.folder, reconnect=loaded.config.runtime.reconnect)
+    except SourceError as error:
+        return error
 
 
 def _files(loaded: LoadedConfig) -> list[Path]:

@@ -170,8 +170,6 @@ def test_a_conversion_that_differs_is_not_used(
 def test_exports_give_what_the_checkpoint_gives(
     tmp_path: Path, family: str, kind: str, options: dict[str, Any]
 ) -> None:
-    if kind == "onnx":
-        pytest.importorskip("onnx")
     exported = export(random_yolo(family), tmp_path, kind, **options)
     detector = yolo(exported, image_size=160, half=False)
     square = frames_of(*(scene(160, 160, seed) for seed in range(3)))
