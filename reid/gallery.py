@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ from reid.topology import Topology
 from reid.tracklets import IdentityId, Tracklet, TrackletKey
 
 Float = npt.NDArray[np.float64]
+
+_SHORTLIST = 50  # identities that are compared view by view
 
 
 def tracklet_distances(query: Tracklet, others: Sequence[Tracklet]) -> Float:
@@ -39,13 +41,13 @@ class Identity:
 
     Args:
         id: never used again.
-        most_tracklets: older ones beyond this count are forgotten.
     """
 
-    def __init__(self, id: IdentityId, most_tracklets: int) -> None:  # noqa: A002 - the field's name for it
+    def __init__(self, id: IdentityId) -> None:  # noqa: A002 - the field's name for it
         self.id = id
-        self._most_tracklets = most_tracklets
         self._members: dict[TrackletKey, Tracklet] = {}
+        self._centroid: npt.NDArray[np.float32] | None = None
+        self._changed = False
 
     @property
     def members(self) -> list[Tracklet]:
@@ -57,16 +59,32 @@ class Identity:
         """End of the latest tracklet [s]."""
         return max(tracklet.end for tracklet in self._members.values())
 
+    @property
+    def centroid(self) -> npt.NDArray[np.float32] | None:
+        """Mean (D,) of the tracklets' mean embeddings, not of unit length; None without appearance."""
+        if self._changed:
+            means = [member.mean for member in self._members.values() if member.mean is not None]
+            self._centroid = np.mean(means, axis=0, dtype=np.float32) if means else None
+            self._changed = False
+        return self._centroid
+
     def put(self, tracklet: Tracklet) -> None:
         """Add a tracklet, or bring it up to date."""
         self._members[tracklet.key] = tracklet
-        if len(self._members) > self._most_tracklets:
-            oldest = min(self._members.values(), key=lambda member: (member.end, member.key))
-            del self._members[oldest.key]
+        self._changed = True
 
     def remove(self, key: TrackletKey) -> None:
         """Take a tracklet out."""
         del self._members[key]
+        self._changed = True
+
+    def forget(self, most: int, kept: Container[TrackletKey]) -> None:
+        """Forget the longest unseen tracklets beyond ``most``, never one of ``kept``."""
+        for member in sorted(self._members.values(), key=lambda member: (member.end, member.key)):
+            if len(self._members) <= most:
+                return
+            if member.key not in kept:
+                self.remove(member.key)
 
     def __contains__(self, key: TrackletKey) -> bool:
         return key in self._members
@@ -85,10 +103,12 @@ class Identity:
             key=lambda tracklet: (tracklet.start, tracklet.key),
         )
         for i, later in enumerate(walk):
-            for j, earlier in enumerate(walk[:i]):
+            before = walk[:i]
+            last_left = max((tracklet.end for tracklet in before), default=0.0)  # of the views they were in
+            for earlier in before:
                 if (earlier.key in new) == (later.key in new):
                     continue
-                allowed = topology.can_follow if j == i - 1 else topology.can_be_one_person
+                allowed = topology.can_follow if earlier.end == last_left else topology.can_be_one_person
                 if not allowed(earlier, later):
                     return False
         return True
@@ -127,7 +147,7 @@ class Gallery:
 
     def create(self) -> Identity:
         """A new identity without tracklets."""
-        identity = Identity(IdentityId(self._next_id), self._most_tracklets)
+        identity = Identity(IdentityId(self._next_id))
         self._next_id += 1
         self._identities[identity.id] = identity
         return identity
@@ -136,23 +156,33 @@ class Gallery:
         """Forget an identity."""
         del self._identities[id]
 
-    def forget(self, time: float, in_view: set[IdentityId]) -> None:
-        """Drop what has expired or is over the bound, the longest unseen first; never who is in view."""
-        unseen = sorted((i.last_seen, i.id) for i in self._identities.values() if i.id not in in_view)
+    def forget(self, time: float, in_view: Mapping[TrackletKey, IdentityId]) -> None:
+        """Drop what has expired or is over a bound, the longest unseen first; never what is in view.
+
+        Args:
+            time: now [s].
+            in_view: the open tracklets and their identities.
+        """
+        for identity in self._identities.values():
+            identity.forget(self._most_tracklets, in_view)
+        seen = set(in_view.values())
+        unseen = sorted((i.last_seen, i.id) for i in self._identities.values() if i.id not in seen)
         surplus = len(self._identities) - self._most_identities
-        for rank, (last_seen, identity) in enumerate(unseen):
+        for rank, (last_seen, id_) in enumerate(unseen):
             if rank < surplus or time - last_seen > self._expiry:
-                del self._identities[identity]
+                del self._identities[id_]
 
     def distances(self, query: Tracklet, ignored: Collection[TrackletKey] = ()) -> tuple[list[Identity], Float]:
         """Mean distance of a tracklet to the tracklets of each identity (average linkage).
+
+        Of many identities, those whose means lie nearest on average are compared.
 
         Args:
             query: is not compared with itself.
             ignored: tracklets that are left out.
 
         Returns:
-            Identities that have an appearance, by rising id, and their distances (I,).
+            At most `_SHORTLIST` identities that have an appearance, by rising id, and their distances (I,).
         """
         groups = [
             (
@@ -163,7 +193,7 @@ class Gallery:
                     if m.mean is not None and m.key != query.key and m.key not in ignored
                 ],
             )
-            for identity in sorted(self._identities.values(), key=lambda identity: identity.id)
+            for identity in self._shortlist(query)
         ]
         groups = [(identity, members) for identity, members in groups if members]
         if not groups:
@@ -172,6 +202,16 @@ class Gallery:
         counts = np.array([len(members) for _, members in groups])
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
         return [identity for identity, _ in groups], np.add.reduceat(flat, starts) / counts
+
+    def _shortlist(self, query: Tracklet) -> list[Identity]:
+        """Identities worth comparing with a tracklet, by rising id."""
+        known = [(identity, identity.centroid) for identity in self._identities.values()]
+        seen = [(identity, centroid) for identity, centroid in known if centroid is not None]
+        if len(seen) <= _SHORTLIST or query.mean is None:
+            return [identity for identity, _ in seen]
+        similarity = np.stack([centroid for _, centroid in seen]) @ query.mean
+        nearest = np.argsort(-similarity, kind="stable")[:_SHORTLIST]
+        return [seen[i][0] for i in sorted(nearest.tolist())]
 
 
 def linkage(a: Sequence[Tracklet], b: Sequence[Tracklet]) -> float | None:

@@ -127,7 +127,7 @@ class GalleryLinker:
         links += self._revise(sorted(ended, key=_order))
         for tracklet in ended:
             del self._open[tracklet.key], self._identity_of[tracklet.key]
-        self._gallery.forget(self._time, set(self._identity_of.values()))
+        self._gallery.forget(self._time, self._identity_of)
         return links
 
     def _undo_conflicts(self, current: Mapping[TrackletKey, Tracklet]) -> list[Link]:
@@ -150,16 +150,16 @@ class GalleryLinker:
         self._learn_scale(pending, current)
         options = self._options([tracklet for tracklet in pending if tracklet.mean is not None], current)
         chosen = assign(options, self._search.needed)
-        links = [self._settle(current[key], chosen.get(key)) for key in options if key in self._identity_of]
-        links += [self._join(current[key], match) for key, match in chosen.items() if key not in self._identity_of]
-        decided = [link for link in links if link is not None]
+        linked = {key: chosen.get(key) for key in options if key in self._identity_of}
+        decided = self._resettle(linked, current)
+        decided += [self._join(current[key], match) for key, match in chosen.items() if key not in linked]
         changed = [self._gallery[link.identity] for link in decided]
         for tracklet in pending:
             if tracklet.key not in self._identity_of:
                 match = None if tracklet.mean is None else self._search.best(tracklet, changed)
                 decided.append(self._join(tracklet, match) if match else self._found(tracklet))
                 changed.append(self._gallery[decided[-1].identity])
-        return decided
+        return self._without_empty(decided)
 
     def _is_due(self, key: TrackletKey) -> bool:
         builder = self._open[key]
@@ -215,13 +215,29 @@ class GalleryLinker:
             bonus = math.log(self._settings.switch_likelihood_ratio)
             options[match.identity.id] = replace(match, log_ratio=match.log_ratio + bonus)
 
-    def _settle(self, tracklet: Tracklet, match: Match | None) -> Link | None:
-        """The outcome for a tracklet that had an identity: mostly it keeps it."""
-        present = self._gallery[self._identity_of[tracklet.key]]
-        alone = len(present) == 1
-        if (match is None and alone) or (match is not None and match.identity is present):
-            return None
-        return self._move(tracklet, present, match, "fits better, with all who are in view now")
+    def _resettle(
+        self, outcomes: Mapping[TrackletKey, Match | None], current: Mapping[TrackletKey, Tracklet]
+    ) -> list[Link]:
+        """The outcome for tracklets that had an identity: mostly they keep it. May leave identities empty."""
+        moves = []
+        for key, match in outcomes.items():
+            present = self._gallery[self._identity_of[key]]
+            keeps = len(present) == 1 if match is None else match.identity is present
+            if not keeps:
+                moves.append((current[key], present, match))
+        return [self._move(*move, "fits better, with all who are in view now") for move in moves]
+
+    def _without_empty(self, links: list[Link]) -> list[Link]:
+        """Remove identities that everybody left: whoever left last takes what is known of them along."""
+        for index, link in reversed(list(enumerate(links))):
+            if (
+                link.previous is not None
+                and link.previous in self._gallery
+                and len(self._gallery[link.previous]) == 0
+            ):
+                self._gallery.remove(link.previous)
+                links[index] = replace(link, kind=LinkKind.MERGE)
+        return links
 
     def _join(self, tracklet: Tracklet, match: Match) -> Link:
         runner_up = self._search.nearest(tracklet, {match.identity.id})
@@ -277,12 +293,8 @@ class GalleryLinker:
         if tracklet.key in self._identity_of:
             self._identity_of[tracklet.key] = new.id
         new.put(tracklet)
-        kind = LinkKind.SPLIT
-        if len(old) == 0:
-            self._gallery.remove(old.id)
-            kind = LinkKind.MERGE
         evidence = evidence or _Evidence(match, transit=transit)
-        return self._link(tracklet, new, kind, reason, evidence, previous=old.id)
+        return self._link(tracklet, new, LinkKind.SPLIT, reason, evidence, previous=old.id)
 
     def _merge(self, tracklet: Tracklet) -> list[Link]:
         """Merge the tracklet's identity with the most alike one, again and again while one is alike enough."""

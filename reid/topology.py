@@ -57,6 +57,10 @@ class Topology:
         self._tolerance = clock_tolerance
         self._restricted = len(links) > 0
         self._direct = {(link.origin, link.to): Window(*link.seconds) for link in links}
+        for link in links:
+            if link.overlap:  # in both directions, and without a way between
+                for way in ((link.origin, link.to), (link.to, link.origin)):
+                    self._direct[way] = Window(0.0, math.inf)
         self._overlapping = {frozenset((link.origin, link.to)) for link in links if link.overlap}
         self._shortest: dict[CameraId, dict[CameraId, float]] = {}
 

@@ -69,13 +69,13 @@ class TrackletBuilder:
     def _consider_exemplar(self, embedding: FloatArray) -> None:
         """Keep the set diverse: a view unlike the others replaces one of the two that are closest."""
         if len(self._exemplars) < self._max_exemplars:
-            self._exemplars.append(embedding)
+            self._exemplars.append(embedding.copy())  # a row would keep the whole frame's array alive
             return
         rows = np.stack(self._exemplars)
         among = rows @ rows.T
         np.fill_diagonal(among, -1.0)
         if float((rows @ embedding).max()) < float(among.max()):
-            self._exemplars[int(among.max(axis=1).argmax())] = embedding
+            self._exemplars[int(among.max(axis=1).argmax())] = embedding.copy()
 
 
 def observation_qualities(tracks: Sequence[TrackView]) -> FloatArray:

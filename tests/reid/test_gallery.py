@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,5 +92,6 @@ def test_an_identity_keeps_its_latest_tracklets():
     gallery = Gallery(100, 10, most_tracklets=3)
     identity = gallery.create()
     for track in range(1, 8):
-        identity.put(tracklet(rng, track=track)[0])
-    assert len(identity) == 3
+        identity.put(replace(tracklet(rng, track=track)[0], end=float(track)))
+    gallery.forget(0.0, {TrackletKey(CameraId("a"), 1): identity.id})
+    assert sorted(member.key.track for member in identity.members) == [1, 6, 7]  # 1 is still in view

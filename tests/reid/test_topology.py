@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from reid.gallery import Identity
 from reid.topology import CameraLink, Topology, Window
-from reid.tracklets import CameraId, Tracklet, TrackletKey
+from reid.tracklets import CameraId, IdentityId, Tracklet, TrackletKey
 
 
 def link(origin, to, shortest=0.0, longest=math.inf, **rest):
@@ -73,3 +74,19 @@ def test_order_of_the_arguments_does_not_matter():
 def test_a_window_must_be_in_order():
     with pytest.raises(ValidationError, match="shortest"):
         link("a", "b", 10, 4)
+
+
+def test_overlapping_views_are_one_place_in_both_directions():
+    topology = Topology([link("a", "b", overlap=True), link("a", "c", 0, 10)], 0.5)
+    assert topology.window(CameraId("b"), CameraId("c")) == Window(0.0, math.inf)  # by way of a
+    assert topology.can_follow(seen("b", 90, 100), seen("c", 105, 110))
+
+
+def test_a_way_begins_in_the_view_that_was_left_last():
+    """A glimpse in an overlapping view in between does not make the way from the first view impossible."""
+    topology = Topology([link("a", "b", overlap=True), link("a", "c", 0, 10), link("b", "c", 0, 10)], 0.5)
+    person = Identity(IdentityId(1))
+    person.put(seen("a", 0, 100))
+    person.put(seen("b", 10, 20))
+    assert person.admits([seen("c", 105, 110)], topology)
+    assert not person.admits([seen("c", 115, 120)], topology)
