@@ -45,11 +45,6 @@ class DistanceCalibration:
         self._pairs = settings.prior_pairs
         self._mean = settings.prior_mean
 
-    @property
-    def different_mean(self) -> float:
-        """Mean distance between different people on this site."""
-        return self._mean
-
     def add_different(self, distance: float) -> None:
         """Learn from a pair that certainly is two people."""
         self._pairs = min(self._pairs + 1, self._MOST_PAIRS)
@@ -60,11 +55,6 @@ class DistanceCalibration:
         same, spread = self._settings.same_share, self._settings.spread_share
         relative = distance / max(self._mean, 1e-6)
         return (1 - same) / spread**2 * ((1 + same) / 2 - relative)
-
-    def distance_at(self, log_ratio: float) -> float:
-        """The distance whose evidence is ``log_ratio``."""
-        same, spread = self._settings.same_share, self._settings.spread_share
-        return self._mean * ((1 + same) / 2 - log_ratio * spread**2 / (1 - same))
 
 
 def ratio(log_ratio: float) -> float:
