@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.markup import escape
+from rich.text import Text
 
-from pipeline.errors import HandoffError
+from pipeline.errors import HandoffError, OutputError
+
+if TYPE_CHECKING:
+    from pipeline.ticks import Ticks
 
 FAILED, USAGE, CAMERA_FAILED, INTERRUPTED = 1, 2, 3, 130
 
@@ -42,17 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return USAGE
     except HandoffError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        _print_error(str(error))
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         errors.print("interrupted")
         return INTERRUPTED
-    except Exception:
+    except Exception as error:
         log.debug("unexpected error", exc_info=True)
-        errors.print(
-            f"[bold red]error:[/] this is a fault of the program: {escape(repr(sys.exception()))}\n"
-            "Please report it with the output of the same command and --verbose.",
-            soft_wrap=True,
+        if isinstance(error, OSError) and error.filename is not None:
+            from pipeline.sources.address import redact
+
+            _print_error(redact(f"{error.filename}: {error.strerror}; look at this path and its rights"))
+            return USAGE
+        _print_error(
+            f"this is a fault of the program: {error!r}\n"
+            "Please report it with the output of the same command and --verbose."
         )
         return FAILED
     return code if isinstance(code, int) else 0
@@ -103,11 +109,15 @@ def cli(
 def evaluate(run: Path, truth: Path, people: Path | None, json_file: Path | None) -> int:
     """Score a run against truth: HOTA, IDF1 and MOTA for each camera and for the whole site."""
     from pipeline import evaluate as scoring
+    from pipeline.sinks.base import writing
 
+    if json_file is not None and not json_file.parent.is_dir():  # known before minutes of scoring
+        raise OutputError(f"{json_file}: there is no folder {json_file.parent}; create it, or correct --json")
     evaluation = scoring.evaluate_run(run, truth, people)
     console.print(scoring.evaluation_tables(evaluation))
     if json_file is not None:
-        json_file.write_text(json.dumps(evaluation.to_dict(), indent=2) + "\n", encoding="utf-8")
+        with writing(json_file):
+            json_file.write_text(json.dumps(evaluation.to_dict(), indent=2) + "\n", encoding="utf-8")
     return 0
 
 
@@ -129,55 +139,83 @@ def doctor(preset: str, changes: tuple[str, ...]) -> int:
 
 def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:
     """Build, run, summarise."""
-    from pipeline.build import build
-    from pipeline.progress import meter
-    from pipeline.summary import print_summary, summarise
-
     stop = threading.Event()
-    run = build(loaded, output, stop, overwrite=overwrite)
-    run.sinks.append(meter(run.cameras, errors))
-    started = time.perf_counter()
-    try:
-        with _stopping(stop) as signals:
+    with _Signals(stop) as signals:
+        from pipeline.build import build
+        from pipeline.progress import meter
+        from pipeline.summary import print_summary, summarise
+
+        run = build(loaded, output, stop, overwrite=overwrite)
+        try:
+            started = time.perf_counter()
+            signals.running(run.ticks)
+            run.sinks.append(meter(run.cameras, errors))
             run.runner.run(run.ticks)
-    finally:
-        with _uninterrupted():
+        finally:
+            signals.closing()
             run.close()
-    interrupted = bool(signals)
-    summary = summarise(run, time.perf_counter() - started, interrupted=interrupted)
-    print_summary(summary, output, console)
-    if interrupted:
+        summary = summarise(run, time.perf_counter() - started, interrupted=signals.received)
+        print_summary(summary, output, console)
+    if signals.received:
         return INTERRUPTED
     return CAMERA_FAILED if summary["failed"] else 0
 
 
-@contextmanager
-def _stopping(stop: threading.Event) -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM end the loop after the tick; a second one interrupts at once. Yields signals received."""
-    received: list[int] = []
+class _Signals:
+    """What Ctrl-C and SIGTERM do, by the phase of the run.
 
-    def handle(number: int, _frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        stop.set()
+    While it is built, they interrupt at once: nothing is lost yet. While it runs, the first one ends the loop
+    after the tick, and a second one does not wait for the tick. After the loop, nothing keeps the files from
+    being finished.
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
+    Attributes:
+        received: whether one of them stopped the run.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.received = False
+        self._stop = stop
+        self._handle: Callable[[], None] = self._interrupt
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, lambda _number, _frame: self._handle())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    def running(self, ticks: Ticks) -> None:
+        """The loop is about to begin."""
+        self._handle = partial(self._end_loop, ticks)
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits while the files are finished."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    def closing(self) -> None:
+        """The loop is over."""
+        self._handle = self._ignore
+
+    def _interrupt(self) -> None:
+        self.received = True
+        self._stop.set()  # should a library swallow the exception, the run ends before its first tick
+        raise KeyboardInterrupt
+
+    def _end_loop(self, ticks: Ticks) -> None:
+        self.received = True
+        self._stop.set()
+        self._handle = partial(self._leave_tick, ticks)
+
+    def _leave_tick(self, ticks: Ticks) -> None:
+        if not ticks.closed:  # else the loop is over, and the ends of the tracks are being written
+            self._handle = self._ignore
+            raise KeyboardInterrupt
+
+    def _ignore(self) -> None:
+        """Nothing is left to stop."""
+
+
+def _print_error(message: str) -> None:
+    errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
 
 
 def _log_to(target: Console, *, verbose: bool) -> None:

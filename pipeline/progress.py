@@ -53,7 +53,7 @@ class BarMeter:
 
     def __init__(self, cameras: Sequence[CameraInfo], console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[fps]:5.1f} fps"),

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipeline import runfolder
 from pipeline.build import Run
+from reid.tracklets import CameraId
 
 
 def summarise(run: Run, seconds: float, *, interrupted: bool) -> dict[str, Any]:
-    """Collect the figures of a run and write them to summary.json."""
+    """Collect the figures of a run and write them to summary.json.
+
+    The status of a camera is why it failed; `complete` if it came to its end; otherwise `interrupted` by a signal,
+    or `stopped` by q in the preview.
+    """
     statistics = run.runner.statistics
     failures = {**run.unreachable, **run.ticks.failures}
+    complete = run.ticks.complete
+
+    def status(name: CameraId) -> str:
+        if name in failures:
+            return str(failures[name])
+        if name in complete:
+            return "complete"
+        return "interrupted" if interrupted else "stopped"
+
     frames = sum(statistics.frames.values())
     summary = {
         "cameras": {
             name: {
                 "frames": statistics.frames.get(name, 0),
                 "dropped": run.ticks.dropped.get(name, 0),
-                "status": str(failures[name])
-                if name in failures
-                else "interrupted"
-                if interrupted
-                else "complete",
+                "status": status(name),
             }
             for name in [*statistics.frames, *run.unreachable]
         },
@@ -47,26 +59,25 @@ def summarise(run: Run, seconds: float, *, interrupted: bool) -> dict[str, Any]:
 
 def print_summary(summary: dict[str, Any], output: Path, console: Console) -> None:
     """Print what the user wants to know first: did every camera work, how many people, how fast."""
+    print_line = partial(console.print, markup=False, emoji=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for column, justify in (("camera", "left"), ("frames", "right"), ("dropped", "right"), ("status", "left")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for name, camera in summary["cameras"].items():
-        table.add_row(name, str(camera["frames"]), str(camera["dropped"]), camera["status"])
+        table.add_row(name, str(camera["frames"]), str(camera["dropped"]), Text(camera["status"]))
     console.print(table)
     frames = sum(camera["frames"] for camera in summary["cameras"].values())
     total = sum(summary["stage_seconds"].values()) or 1.0
     shares = ", ".join(f"{name} {value / total:.0%}" for name, value in summary["stage_seconds"].items())
-    console.print(
+    print_line(
         f"{summary['identities']} identities in {frames} frames; {summary['seconds']:.1f} s, "
         f"{summary['frames_per_second']:.1f} frames a second ({shares}); "
         f"{summary['ticks']} ticks, {summary['detector_batches']} detector batches, "
-        f"{summary['embedder_batches']} embedder batches; peak memory {summary['peak_memory_mb']:.0f} MB",
-        highlight=False,
-        soft_wrap=True,
+        f"{summary['embedder_batches']} embedder batches; peak memory {summary['peak_memory_mb']:.0f} MB"
     )
     for name in summary["failed"]:
-        console.print(f"camera {name} failed: {summary['cameras'][name]['status']}", style="red", soft_wrap=True)
-    console.print(f"results: {output}", highlight=False, soft_wrap=True)
+        print_line(f"camera {name} failed: {summary['cameras'][name]['status']}", style="red")
+    print_line(f"results: {output}")
 
 
 def peak_memory_mb() -> float:

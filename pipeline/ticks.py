@@ -110,6 +110,17 @@ class Ticks:
         with self._arrived:
             return {lane.camera: lane.dropped for lane in self._lanes if lane.live}
 
+    @property
+    def complete(self) -> frozenset[CameraId]:
+        """Cameras that came to their end, without a failure and with their last frame taken."""
+        with self._arrived:
+            return frozenset(lane.camera for lane in self._lanes if lane.over and lane.failure is None)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called; asks no lock, so that a signal's handler may."""
+        return self._closing
+
     def take_ended(self) -> list[CameraId]:
         """Cameras that came to their end, or failed, since the last call; each once, after its last frame."""
         with self._arrived:
@@ -121,6 +132,8 @@ class Ticks:
     def close(self) -> None:
         """Stop the readers and close the sources; waits for at most 2 s; may be called twice."""
         with self._arrived:
+            if not self._closing:
+                self._note_ends()
             self._closing = True
             for lane in self._lanes:
                 lane.frames.clear()

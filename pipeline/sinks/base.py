@@ -43,6 +43,10 @@ def writing(path: Path) -> Iterator[None]:
     """Turn an error of the disk, such as a full one, into an OutputError that names ``path``."""
     try:
         yield
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}; move away what stands there under that name"
+        ) from None
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}; look at the disk's free space and the rights"

@@ -48,7 +48,8 @@ class IdentitiesSink:
 
     def __init__(self, output: Path) -> None:
         self._path = output / LOG
-        self._file = self._path.open("w", encoding="utf-8", newline="\n")
+        with writing(self._path):
+            self._file = self._path.open("w", encoding="utf-8", newline="\n")
         self._live: dict[TrackletKey, _Life] = {}
 
     def write(self, result: FrameResult) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from pydantic import BaseModel
 
@@ -38,11 +39,13 @@ class MotSink:
         self._identity_folder = output / IDENTITIES
         self._identities = IdentityMap()
         for folder in (output / TRACKS, self._identity_folder):
-            folder.mkdir(exist_ok=True)
-        self._files = {
-            camera: (output / TRACKS / f"{camera}.txt").open("w", encoding="ascii", newline="\n")
-            for camera in cameras
-        }
+            with writing(folder):
+                folder.mkdir(exist_ok=True)
+        with ExitStack() as opened:
+            self._files = {
+                camera: opened.enter_context(_open(output / TRACKS / f"{camera}.txt")) for camera in cameras
+            }
+            opened.pop_all()  # all are there: `close` closes them
 
     def write(self, result: FrameResult) -> None:
         """Write a row for every track that is seen in this frame."""
@@ -88,3 +91,8 @@ class MotSink:
         except OutputError as error:
             return error
         return None
+
+
+def _open(path: Path) -> TextIO:
+    with writing(path):
+        return path.open("w", encoding="ascii", newline="\n")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import av.video.stream
 
 _TICKS = 1000  # of the video clock, a second
+_MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
 _QUEUE = 8  # frames that wait for the encoder; a full queue holds the run up instead of growing
 
 
@@ -119,11 +120,14 @@ class _Writer:
         self._container.mux(self._stream.encode(picture))
 
     def _open(self, image: Image) -> None:
-        """Start the file: fragmented, so that what is on disk plays whatever happens to the program."""
+        """Start the file: fragmented, so that what is on disk plays whatever happens to the program.
+
+        Without the trailer, for which the muxer would keep an entry a fragment in memory for as long as it runs.
+        """
         import av
 
         height, width = image.shape[:2]
-        options = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+        options = {"movflags": _MOVFLAGS, "flush_packets": "1"}
         self._container = av.open(str(self._path), "w", format="mp4", options=options)
         rate = Fraction(max(self._camera.fps, 1.0)).limit_denominator(1001)
         stream = self._container.add_stream("libx264", rate=rate)

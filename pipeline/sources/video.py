@@ -63,7 +63,8 @@ class VideoSource:
         Raises:
             SourceError: after the last readable frame, if the container promised clearly more.
         """
-        clock = FileClock(self._settings.start or 0.0, self._info.fps, fixed=self._settings.fps is not None)
+        start, fixed = self._settings.start or 0.0, self._settings.fps is not None
+        clock = FileClock(start, self._info.fps, fixed=fixed, label=self._decoder.label)
         roi = self._settings.roi
         with self._closer.reading():
             picture, self._first = self._first, None

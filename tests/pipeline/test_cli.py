@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from benchmarks.demo_clips import SECONDS, View, Walk, write_demo
 from pipeline.motfile import read_mot
+from pipeline.summary import print_summary
 from tests.conftest import Site
 from tests.pipeline.clips import write_video
+from tests.shared_data import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +183,70 @@ def test_a_fault_of_the_program_is_said_without_a_trace(cli, small, tmp_path, mo
     assert result.code == 1
     assert "no way" in result.err
     assert "report" in result.err
+
+
+def test_names_in_brackets_are_printed_as_they_are(cli, small, tmp_path):
+    output = tmp_path / "r[x] :car:"
+    result = cli(*small.run, "--output", output)
+    assert result.code == 0
+    assert f"results: {output}\n" in result.out
+
+
+def test_messages_of_cameras_and_parts_are_printed_as_they_are(capsys):
+    cameras = {"gate": {"frames": 3, "dropped": 0, "status": "camera gate: [cam1] broke :off:"}}
+    figures = {"identities": 0, "seconds": 1.0, "frames_per_second": 3.0, "ticks": 3, "peak_memory_mb": 1.0}
+    batches = {"detector_batches": 3, "embedder_batches": 0, "stage_seconds": {"wait": 1.0}}
+    summary = {"cameras": cameras, "failed": ["gate"], **figures, **batches}
+    print_summary(summary, Path("run"), Console(width=200))
+    assert capsys.readouterr().out.count("[cam1] broke :off:") == 2
+
+
+def test_an_error_is_printed_as_it_is(cli, tmp_path):
+    assert f"{tmp_path / 'r[x] :car:'}" in cli("--sources", tmp_path / "r[x] :car:").err
+
+
+def test_scores_that_cannot_be_written_are_refused_before_scoring(cli, tmp_path):
+    result = cli("evaluate", tmp_path / "no run", "--truth", tmp_path, "--json", tmp_path / "absent" / "x.json")
+    assert result.code == 2
+    assert "x.json: there is no folder" in result.err
+    assert "--json" in result.err
+
+
+def test_scores_cannot_replace_a_folder(cli, demo, demo_run, tmp_path):
+    result = cli("evaluate", demo_run, "--truth", demo.folder / "truth", "--json", tmp_path)
+    assert result.code == 2
+    assert f"{tmp_path}: cannot be written" in result.err
+
+
+@pytest.mark.parametrize("name", ["tracks", "mot"])
+def test_a_file_in_the_place_of_a_folder(cli, small, tmp_path, name):
+    (tmp_path / name).touch()
+    result = cli(*small.run, "--output", tmp_path)
+    assert result.code == 2
+    assert f"{tmp_path / name}: cannot be written" in result.err
+    assert "move away" in result.err
+
+
+def test_an_error_of_the_disk_names_its_file(cli, small, tmp_path, monkeypatch):
+    def broken(*_):
+        raise PermissionError(13, "Permission denied", "rtsp://me:secret@host/x")
+
+    monkeypatch.setattr("pipeline.runner.Runner.run", broken)
+    result = cli(*small.run, "--output", tmp_path / "run")
+    assert result.code == 2
+    assert "rtsp://***@host/x: Permission denied" in result.err
+
+
+def test_a_repeat_in_another_process_gives_the_same_bytes(demo, tmp_path):
+    """Nothing hangs on the order of sets, which differs from process to process."""
+    results = []
+    for seed in ("1", "2"):
+        command = [sys.executable, "run.py", *map(str, demo.run), "--output", str(tmp_path / seed)]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120)
+        files = [tmp_path / seed / "identities.jsonl", *(tmp_path / seed).glob("tracks/*")]
+        files += (tmp_path / seed).glob("mot/*")
+        results.append({str(path.relative_to(tmp_path / seed)): path.read_bytes() for path in files})
+    assert results[0] == results[1]
+    assert len(results[0]) == 5
+    assert all(results[0].values())

@@ -16,17 +16,69 @@ from pipeline.sources.clocks import FileClock, LiveClock
     start=st.sampled_from([0.0, 1.7e9]),
 )
 def test_times_increase_whatever_the_container_says(seconds: list[float | None], start: float) -> None:
-    clock = FileClock(start, 25, fixed=False)
+    clock = FileClock(start, 25, fixed=False, label="a.mp4")
     times = [clock.time(index, value) for index, value in enumerate(seconds)]
     assert times[0] >= start
     assert all(late > early for early, late in itertools.pairwise(times))
 
 
 def test_repaired_times_are_a_nominal_interval_apart_and_the_rest_follows() -> None:
-    clock = FileClock(0.0, 10, fixed=False)
+    clock = FileClock(0.0, 10, fixed=False, label="a.mp4")
     said = [0.0, 0.1, None, None, 0.4, 0.2, 0.35, None]
     wanted = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.75]
     assert [clock.time(index, value) for index, value in enumerate(said)] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ([0, 0.04, 0.08, 3600, 0.16, 0.2], [0, 0.04, 0.08, 0.12, 0.16, 0.2]),  # one wrong timestamp
+        ([0, 0.04, 0.08, -3600, 0.16, 0.2], [0, 0.04, 0.08, 0.12, 0.16, 0.2]),
+        ([100, 100.04, 0, 100.12, 100.16], [100, 100.04, 100.08, 100.12, 100.16]),
+        ([0, 0.04, 3600, None, 0.16, 0.2], [0, 0.04, 0.08, 0.12, 0.16, 0.2]),
+        ([0, 0.04, 3600, 90, 0.16, 0.2], [0, 0.04, 0.08, 0.12, 0.16, 0.2]),  # two that do not confirm each other
+        ([0, 0.01, 3600, 0.03, 0.04, 0.09], [0, 0.01, 0.05, 0.054, 0.058, 0.09]),  # the guess was too late
+        ([0, 0.04, 60, 60.04, 60.08], [0, 0.04, 0.08, 60.04, 60.08]),  # a true gap
+        ([0, 0.04, 60, 65, 70, 140, 140.04], [0, 0.04, 0.08, 65, 70, 70.04, 140.04]),
+        ([0, 9, 18, 27], [0, 9, 18, 27]),  # gaps that need no confirmation
+        ([0, 60, 120, 180, 241, 300], [0, 0.04, 120, 180, 241, 300]),  # a time lapse that claims another rate
+        ([0, 0.04, 0.08, 0, 0.04, 0.08], [0, 0.04, 0.08, 0.12, 0.16, 0.2]),  # a timeline that begins again
+        ([0, 0.04, 5, 0, 0.04, 0.08], [0, 0.04, 5, 5.04, 5.08, 5.12]),
+    ],
+)
+def test_one_wrong_timestamp_shifts_nothing_and_true_gaps_stay(said, wanted) -> None:
+    clock = FileClock(7.0, 25, fixed=False, label="a.mp4")
+    times = [clock.time(index, value) - 7 for index, value in enumerate(said)]
+    assert times == pytest.approx(wanted, abs=1e-6)
+
+
+def test_long_nominal_intervals_are_no_jumps() -> None:
+    clock = FileClock(0.0, 1 / 60, fixed=False, label="a.mp4")
+    assert [clock.time(index, 60.0 * index) for index in range(5)] == [0, 60, 120, 180, 240]
+
+
+@given(times=st.lists(st.floats(0.001, 9.9), min_size=3, max_size=40), data=st.data())
+def test_any_single_outlier_leaves_the_other_times_alone(times: list[float], data: st.DataObject) -> None:
+    said = list(itertools.accumulate(times, initial=0.0))
+    at = data.draw(st.integers(1, len(said) - 2))
+    wrong = data.draw(st.sampled_from([-1e5, 1e4, 1e6]))
+    clock = FileClock(0.0, 1000, fixed=False, label="a.mp4")  # repairs that never overshoot
+    told = [wrong if index == at else value for index, value in enumerate(said)]
+    found = [clock.time(index, value) for index, value in enumerate(told)]
+    span = said[at + 1] - said[at - 1]
+    assert span > 0.001
+    if span <= 9.9:
+        assert found[:at] + found[at + 1 :] == pytest.approx(said[:at] + said[at + 1 :])
+
+
+def test_the_first_jump_of_a_file_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FileClock(0.0, 25, fixed=False, label="camera gate: a.mp4")
+    for index, seconds in enumerate([0, 0.04, None, 3600, 0.16, 7200, 0.24]):
+        clock.time(index, seconds)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(
+        "camera gate: a.mp4: the timestamp of frame 3 (from 0) jumps to 3600.00 s"
+    )
 
 
 class Steady:
