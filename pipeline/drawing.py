@@ -16,10 +16,12 @@ from trackers.tracks import Track, TrackId, TrackState
 
 Colour = tuple[int, int, int]  # BGR
 Point = tuple[int, int]
+Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
 
-UNKNOWN: Colour = (160, 160, 160)  # tracks that have no identity yet
+UNKNOWN: Colour = (225, 225, 225)  # tracks that have no identity yet
 _WALL_CLOCK = 1e8  # seconds; larger times are Unix time
-_GOLDEN_RATIO = 0.618034
+_PLASTIC_NUMBER = 1.324717957244746  # multiples of its inverse and inverse square spread evenly over a square
+_PLACES = 6  # label heights above the head at which a label may stand
 
 
 class Trails:
@@ -51,8 +53,14 @@ def draw(image: Image, result: FrameResult, trails: Mapping[TrackId, Sequence[Po
     ceiling = _draw_header(canvas, f"{result.camera}  {clock(result.time)}", f"{len(seen)} in view", size)
     for track in seen:
         _draw_trail(canvas, trails.get(track.id, ()), _colour_of(result, track), size)
-    for track in sorted(seen, key=lambda track: float(track.box[3])):  # who stands in front is drawn last
-        _draw_person(canvas, track, result.identities.get(track.id), size, ceiling)
+    nearest_last = sorted(seen, key=lambda track: (float(track.box[3]), track.id))
+    for track in nearest_last:
+        _draw_box(canvas, track, _colour_of(result, track), size)
+    taken: list[Rectangle] = []
+    for track in reversed(nearest_last):  # who stands in front has the first choice of a place
+        identity = result.identities.get(track.id)
+        text = f"t{track.id}" if identity is None else f"{identity}  t{track.id}"
+        taken.append(_draw_label(canvas, track, text, _colour_of(result, track), size, ceiling, taken))
     return canvas
 
 
@@ -66,9 +74,9 @@ def clock(time: float) -> str:
 
 @lru_cache(maxsize=4096)
 def colour(identity: IdentityId) -> Colour:
-    """A colour that is the same in all cameras; neighbouring identities differ most in hue."""
-    hue = identity * _GOLDEN_RATIO % 1.0
-    lightness = (0.62, 0.5, 0.72)[identity % 3]
+    """A colour that is the same in all cameras; of identities close in number, none are close in colour."""
+    hue = identity / _PLASTIC_NUMBER % 1.0
+    lightness = 0.42 + 0.36 * (identity / _PLASTIC_NUMBER**2 % 1.0)
     red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.85)
     return round(255 * blue), round(255 * green), round(255 * red)
 
@@ -93,22 +101,43 @@ def _draw_trail(canvas: Image, points: Sequence[Point], tint: Colour, size: floa
         )
 
 
-def _draw_person(canvas: Image, track: Track, identity: IdentityId | None, size: float, ceiling: int) -> None:
-    """Box and label; the label stays in the picture and below ``ceiling``, the header's lower edge."""
+def _draw_box(canvas: Image, track: Track, tint: Colour, size: float) -> None:
     import cv2
 
-    tint = UNKNOWN if identity is None else colour(identity)
     left, top, right, bottom = (round(float(value)) for value in track.box)
     cv2.rectangle(canvas, (left, top), (right, bottom), tint, max(1, round(2 * size)), cv2.LINE_AA)
-    text = f"t{track.id}" if identity is None else f"{identity}  t{track.id}"
+
+
+def _draw_label(
+    canvas: Image,
+    track: Track,
+    text: str,
+    tint: Colour,
+    size: float,
+    ceiling: int,
+    taken: Sequence[Rectangle],
+) -> Rectangle:
+    """The text over the head, higher where others stand; in the picture, below ``ceiling``. Returns its place."""
+    import cv2
+
     width, height, baseline = _text_size(text, size)
     pad = max(2, round(3 * size))
-    x = int(np.clip(left, 0, max(0, canvas.shape[1] - width - 2 * pad)))
-    y = top - height - baseline - 2 * pad  # above the head, or inside the box where there is no room
-    if y < ceiling:
-        y = int(np.clip(top, ceiling, max(ceiling, canvas.shape[0] - height - baseline - 2 * pad)))
-    cv2.rectangle(canvas, (x, y), (x + width + 2 * pad, y + height + baseline + 2 * pad), tint, cv2.FILLED)
+    wide, high = width + 2 * pad, height + baseline + 2 * pad
+    x = int(np.clip(round(float(track.box[0])), 0, max(0, canvas.shape[1] - wide)))
+    top = round(float(track.box[1]))
+    lowest = max(ceiling, canvas.shape[0] - high)
+    # Above the head, further above, or, where there is no room, inside the box.
+    places = [top - step * high for step in range(1, _PLACES) if top - step * high >= ceiling]
+    places += [int(np.clip(top + step * high, ceiling, lowest)) for step in range(_PLACES)]
+    free = (y for y in places if not any(_meet((x, y, x + wide, y + high), other) for other in taken))
+    y = next(free, places[0])
+    cv2.rectangle(canvas, (x, y), (x + wide, y + high), tint, cv2.FILLED)
     _put(canvas, text, (x + pad, y + pad + height), _ink(tint), size)
+    return x, y, x + wide, y + high
+
+
+def _meet(a: Rectangle, b: Rectangle) -> bool:
+    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
 
 
 def _draw_header(canvas: Image, left: str, right: str, size: float) -> int:

@@ -225,7 +225,7 @@ def choose_runtime(
             log.info("embedder: %s; against torch f32: %s", runtime.description, parity)
             return runtime, parity
         rejected.append(f"not {label}: {parity}")
-        log.info("embedder: %s does not agree with torch f32 and is not used: %s", runtime.description, parity)
+        log.debug("embedder: %s does not agree with torch f32 and is not used: %s", runtime.description, parity)
     return _last_resort(reference, rejected, explicit=name != "auto" or precision != "auto"), None
 
 

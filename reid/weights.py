@@ -82,10 +82,14 @@ def _read_state(path: Path) -> dict[str, Any]:
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).split("\n", 1)[0][:120]
+    except (PermissionError, IsADirectoryError) as error:
         raise WeightsError(
-            f"{path}: not a readable checkpoint, perhaps cut short: {reason}; fetch it again"
+            f"{path}: cannot be read: {error.strerror}; give the checkpoint's file and check its rights"
+        ) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
+        raise WeightsError(
+            f"{path}: not a readable checkpoint: of another format, damaged, or cut short; "
+            "an OSNet state dict saved by torch (.pth) is wanted, so fetch it again or name another file"
         ) from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]

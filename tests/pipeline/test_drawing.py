@@ -160,3 +160,23 @@ def test_a_trail_is_drawn_in_the_colour_of_its_identity():
 )
 def test_the_clock(time, text):
     assert clock(time) == text
+
+
+def test_labels_of_people_close_together_do_not_cover_each_other():
+    """A covered first digit makes another identity."""
+    boxes = [[100 + 12 * step, 150 + 3 * step, 140 + 12 * step, 290 + 3 * step] for step in range(5)]
+    people = [track(number, each) for number, each in enumerate(boxes, start=1)]
+    identities = {number: 30 + number for number in range(1, 6)}
+    drawn = draw(grey(), result_of(grey(), people, identities), {})
+    for person in people:
+        alone = draw(grey(), result_of(grey(), [person], identities), {})
+        tint = np.array(colour(identities[person.id]), np.uint8)
+        area = [int((picture == tint).all(axis=2).sum()) for picture in (drawn, alone)]
+        assert area[0] > 0.8 * area[1]  # some of the thin box is covered, the label is not
+
+
+def test_identities_close_in_number_differ_in_colour():
+    colours = np.array([colour(IdentityId(number)) for number in range(1, 200)], int)
+    apart = np.abs(colours[:, None] - colours[None]).sum(axis=2)
+    close = np.abs(np.subtract.outer(np.arange(199), np.arange(199)))
+    assert apart[(close > 0) & (close <= 40)].min() > 40

@@ -98,7 +98,7 @@ def _not_finite(path, state):
     [
         (lambda path, _: path.write_text("not found\n"), "not a readable checkpoint"),
         (lambda path, _: path.write_bytes(b""), "not a readable checkpoint"),
-        (lambda path, _: path.mkdir(), "not a readable checkpoint"),
+        (lambda path, _: path.mkdir(), "cannot be read: Is a directory"),
         (_cut, "not a readable checkpoint"),
         (lambda path, _: torch.save([1, 2], path), "dict of tensors"),
         (_other_network, "not the weights of an OSNet"),
