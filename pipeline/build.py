@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ from pathlib import Path
 from pipeline import runfolder
 from pipeline.config import Config, LoadedConfig, dump
 from pipeline.detectors.base import Detector
+from pipeline.detectors.recorded import RecordedDetector, RecordedSettings
 from pipeline.errors import HandoffError, SourceError, WeightsError
 from pipeline.frames import CameraInfo
 from pipeline.runner import Runner
 from pipeline.sinks import Sink, SinkSite
 from pipeline.sinks.window import WindowSettings, require_display
 from pipeline.sources import CameraSettings, Source, open_source
-from pipeline.sources.address import is_live
+from pipeline.sources.address import expand, is_live, label, path_of
 from pipeline.ticks import Ticks
 from reid.embedder import Embedder
 from reid.tracklets import CameraId
@@ -67,16 +68,19 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
     sources, unreachable = _open_sources(loaded)
     opened: list[Source | Detector | Embedder | Sink] = list(sources)
     try:
+        _check_clocks(loaded, sources)
         detector = config.detector.build()
         opened.append(detector)
+        cameras = [source.info for source in sources]
+        if isinstance(detector, RecordedDetector):
+            detector.read([camera.name for camera in cameras])  # a fault shows before an older run is replaced
         embedder = config.embedder.build()
         opened.append(embedder)
         weights = _fingerprints(config)  # after building, which may have fetched them
         _check_weights(weights, loaded.weights)
-        cameras = [source.info for source in sources]
         if any(isinstance(settings, WindowSettings) for settings in config.sinks):
             require_display()  # before an older run in the folder is replaced
-        runfolder.prepare(output, [c.name for c in config.cameras], _files(loaded), overwrite=overwrite)
+        runfolder.prepare(output, [c.name for c in config.cameras], _inputs(loaded, weights), overwrite=overwrite)
         runfolder.write_record(output, dump(config, loaded.folder), weights)
         site = SinkSite(output, cameras, stop)
         sinks: list[Sink] = []
@@ -106,7 +110,7 @@ def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, So
     for settings, outcome in zip(cameras, outcomes, strict=True):
         if not isinstance(outcome, SourceError):
             continue
-        if is_live(settings.source):
+        if _may_come_back(settings):
             away[settings.name] = outcome
             log.warning("%s; the run goes on without it", outcome)
         else:
@@ -118,6 +122,15 @@ def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, So
     return sources, away
 
 
+def _may_come_back(settings: CameraSettings) -> bool:
+    """Whether a camera is live and its address complete: what lacks a variable or credentials never opens."""
+    try:
+        expand(settings)
+    except SourceError:
+        return False
+    return is_live(settings.source)
+
+
 def _try_to_open(settings: CameraSettings, loaded: LoadedConfig) -> Source | SourceError:
     try:
         return open_source(settings, loaded.folder, reconnect=loaded.config.runtime.reconnect)
@@ -125,8 +138,40 @@ def _try_to_open(settings: CameraSettings, loaded: LoadedConfig) -> Source | Sou
         return error
 
 
-def _files(loaded: LoadedConfig) -> list[Path]:
-    return [loaded.folder / str(c.source) for c in loaded.config.cameras if not is_live(c.source)]
+def _check_clocks(loaded: LoadedConfig, sources: Sequence[Source]) -> None:
+    """What `config` checks for files, for URLs too: only once open do they tell whether they are a file.
+
+    Raises:
+        SourceError: naming the camera that shares no clock with the others.
+    """
+    settings = {camera.name: camera for camera in loaded.config.cameras}
+    live = {source.info.name for source in sources if source.info.live}
+    timed = [source.info.name for source in sources if source.info.name in live or _start(settings, source)]
+    for source in sources:
+        name = source.info.name
+        if timed and name not in timed:
+            has = "is live" if timed[0] in live else "has `start`"
+            raise SourceError(
+                f"{label(settings[name])}: is a video file and camera {timed[0]} {has}, so it needs a clock to "
+                "share: set its `start` to the time of its first frame"
+            )
+
+
+def _start(settings: Mapping[CameraId, CameraSettings], source: Source) -> bool:
+    return settings[source.info.name].start is not None
+
+
+def _inputs(loaded: LoadedConfig, weights: Mapping[str, Mapping[str, str]]) -> list[runfolder.Input]:
+    """Every file and folder that the run reads, as they really lie."""
+    config = loaded.config
+    files = [camera for camera in config.cameras if not is_live(camera.source)]
+    found = [runfolder.Input("source", path_of(expand(camera), loaded.folder)) for camera in files]
+    if isinstance(config.detector, RecordedSettings):
+        folder = config.detector.folder
+        places = [folder, *(folder / camera.name for camera in config.cameras)]
+        found += [runfolder.Input("recorded detections", place) for place in places]
+    found += [runfolder.Input(f"{section} weights", Path(entry["path"])) for section, entry in weights.items()]
+    return found
 
 
 def _fingerprints(config: Config) -> dict[str, dict[str, str]]:

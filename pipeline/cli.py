@@ -90,6 +90,7 @@ def cli(
     """Run the pipeline, unless a sub-command is given."""
     _log_to(errors, verbose=verbose)
     if context.invoked_subcommand is not None:
+        _refuse_misplaced(context)
         return 0
     if sources is None:
         raise click.UsageError("--sources is missing: give a cams.yaml that lists the cameras (docs/tutorial.md)")
@@ -97,6 +98,21 @@ def cli(
 
     loaded = config.load(sources, preset, changes, show=show)
     return _run(loaded, output or Path("runs") / time.strftime("%Y%m%d-%H%M%S"), overwrite=overwrite)
+
+
+def _refuse_misplaced(context: click.Context) -> None:
+    """Options of a run before a sub-command would be ignored without a word."""
+    given = [
+        option.opts[0]
+        for option in cli.params
+        if context.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
+        and option.name != "verbose"
+    ]
+    if given:
+        name = context.invoked_subcommand
+        raise click.UsageError(
+            f"{', '.join(given)} before {name} has no effect; put options behind it: {name} --help"
+        )
 
 
 @cli.command()

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from pipeline import runfolder
 from pipeline.detectors import DetectorSettings
 from pipeline.errors import ConfigError
 from pipeline.faults import Fault, faults_of, listed, nearest
 from pipeline.sinks import SinkSettings
-from pipeline.sources.address import is_live, redact
+from pipeline.sources.address import is_live, is_undecided, lasting, redact
 from pipeline.sources.base import CameraSettings
 from pipeline.yamlfile import Location, YamlFile
 from reid.embedder import EmbedderSettings
@@ -104,12 +105,24 @@ def load(
     for change in changes:
         layers.change(change)
     sinks = layers.data.get("sinks")
-    if show and isinstance(sinks, list) and {"type": "window"} not in sinks:
+    if show and isinstance(sinks, list) and "window" not in _kinds(sinks):
         sinks.append({"type": "window"})
-    record = {key: layers.data.pop(key, {}) for key in RECORD}
+    record = {key: layers.data.pop(key, None) or {} for key in RECORD}
+    weights = _demanded_weights(file, record["weights"])
     config = _checked(layers, Config)
-    weights = {key: value["sha256"] for key, value in record["weights"].items()}
+    if isinstance(record["environment"], dict):
+        runfolder.warn_of_other_versions(sources, record["environment"])
     return LoadedConfig(config, sources.resolve().parent, weights)
+
+
+def _demanded_weights(file: YamlFile, record: object) -> dict[str, str]:
+    """sha256 by section, from the part `weights` of a run.yaml."""
+    try:
+        return {key: str(value["sha256"]) for key, value in record.items()}  # type: ignore[attr-defined]
+    except (AttributeError, KeyError, TypeError):
+        line = file.line(("weights",))
+        text = "weights: must hold `sha256` for each part; correct it, or take the entry out of `weights`"
+        raise ConfigError(f"{file.path}:{line}: {text}") from None
 
 
 def load_processing(preset: str, changes: Sequence[str] = ()) -> Processing:
@@ -128,11 +141,7 @@ def dump(config: Config, folder: Path) -> dict[str, Any]:
     """
     data: dict[str, Any] = _plain(config.model_dump(by_alias=True))
     for camera in data["cameras"]:
-        source = camera["source"]
-        if isinstance(source, str) and not source.isdigit() and "://" not in source and "${" not in source:
-            camera["source"] = str((folder / source).resolve())
-        elif isinstance(source, str) and "${" not in source:
-            camera["source"] = redact(source)
+        camera["source"] = lasting(camera["source"], folder)
     for section in ("detector", "embedder"):
         weights = data[section].get("weights")
         if weights and Path(weights).exists():
@@ -150,8 +159,6 @@ class _Layers:
         self.faults: list[tuple[str, Fault]] = []
 
     def add(self, file: YamlFile, allowed: Sequence[str], remedy: str) -> None:
-        if file.data is None:
-            return
         if not isinstance(file.data, dict):
             raise ConfigError(f"{file.path}:1: must be a mapping of sections: {', '.join(allowed)}")
         known = {}
@@ -166,29 +173,30 @@ class _Layers:
 
     def change(self, text: str) -> None:
         key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {text}: must be section.key=value, as in --set tracker.max_age=2.0")
+        if not equals or not key or "://" in key:
+            raise ConfigError(f"--set {redact(text)}: must be section.key=value, as in --set tracker.max_age=2.0")
+        shown = f"--set {key}={redact(value)}"
         try:
             parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             parsed = value
         location: list[str | int] = []
         place: Any = self.data
         parts = key.split(".")
         for part in parts[:-1]:
-            step = _step(place, part, text)
+            step = _step(place, part, shown)
             location.append(step)
             if isinstance(place, dict) and step not in place:
                 place[step] = {}
-                self._origins[tuple(location)] = f"--set {text}"
+                self._origins[tuple(location)] = shown
             place = place[step]
             if not isinstance(place, (dict, list)):
-                raise ConfigError(f"--set {text}: '{part}' has no keys of its own")
-        step = _step(place, parts[-1], text)
+                raise ConfigError(f"{shown}: '{part}' has no keys of its own")
+        step = _step(place, parts[-1], shown)
         if step == "type" and place.get("type") != parsed:
             place.clear()  # another kind of part: the settings of the old one mean nothing to it
         place[step] = parsed
-        self._origins[(*location, step)] = f"--set {text}"
+        self._origins[(*location, step)] = shown
 
     def origin(self, location: Location) -> str:
         """File and line of a value, or the --set that gave it."""
@@ -214,7 +222,7 @@ def _step(place: Any, part: str, change: str) -> str | int:
         if isinstance(entry, dict) and part in (entry.get("type"), entry.get("name")):
             return index
     there = [str(entry.get("name") or entry.get("type")) for entry in place if isinstance(entry, dict)]
-    raise ConfigError(f"--set {change}: no entry '{part}' in the list{nearest(part, there)}")
+    raise ConfigError(f"{change}: no entry '{part}' in the list{nearest(part, there)}")
 
 
 def _reaches(data: Any, location: Location) -> bool:
@@ -227,11 +235,12 @@ def _reaches(data: Any, location: Location) -> bool:
 
 
 def _preset(name: str) -> YamlFile:
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
-    if not path.is_file():
-        names = sorted(preset.stem for preset in PRESETS.glob("*.yaml"))
+    if name.endswith((".yaml", ".yml")):
+        return YamlFile(Path(name))
+    names = sorted(preset.stem for preset in PRESETS.glob("*.yaml"))
+    if name not in names:
         raise ConfigError(f"--config {name}: no such preset" + nearest(name, names))
-    return YamlFile(path)
+    return YamlFile(PRESETS / f"{name}.yaml")
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +276,7 @@ def _cross_check(data: dict[str, Any]) -> list[Fault]:
     """Rules over several cameras, links or sinks, on data that may have other faults."""
     cameras = [camera if isinstance(camera, dict) else {} for camera in _list(data.get("cameras"))]
     links = [link if isinstance(link, dict) else {} for link in _list(data.get("links"))]
-    kinds = [sink.get("type") if isinstance(sink, dict) else None for sink in _list(data.get("sinks"))]
+    kinds = _kinds(_list(data.get("sinks")))
     return [*_name_faults(cameras), *_clock_faults(cameras), *_link_faults(links, cameras), *_sink_faults(kinds)]
 
 
@@ -289,7 +298,7 @@ def _clock_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
     live = [index for index, camera in enumerate(cameras) if is_live(camera.get("source", ""))]
     timed = [index for index, camera in enumerate(cameras) if camera.get("start") is not None or index in live]
     for index in range(len(cameras)):
-        if timed and index not in timed:
+        if timed and index not in timed and not is_undecided(cameras[index].get("source")):
             has = "is live" if timed[0] in live else "has one"
             text = f"is missing, but cameras[{timed[0]}] {has}; files need it to share a clock with the others"
             yield ("cameras", index, "start"), text
@@ -310,6 +319,10 @@ def _sink_faults(kinds: Sequence[object]) -> Iterator[Fault]:
     for index, kind in enumerate(kinds):
         if kind is not None and kind in kinds[:index]:
             yield ("sinks", index), f"'{kind}' stands here twice; the two would write the same files"
+
+
+def _kinds(sinks: list[Any]) -> list[object]:
+    return [sink.get("type") if isinstance(sink, dict) else None for sink in sinks]
 
 
 def _list(value: object) -> list[Any]:

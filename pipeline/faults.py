@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.sources.address import redact
 from pipeline.yamlfile import Location, dotted
 
 Fault = tuple[Location, str]
@@ -58,7 +59,7 @@ def _reworded(message: str) -> str:
 def _got(value: object) -> str:
     if isinstance(value, dict):
         return ""
-    text = repr(value)
+    text = redact(repr(value))  # before it is cut short: the mark that ends a password could be lost
     return f" (got {text if len(text) <= 80 else text[:77] + '...'})"
 
 

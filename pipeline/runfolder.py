@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,48 +21,73 @@ from pipeline.errors import OutputError
 RECORD, SUMMARY = "run.yaml", "summary.json"
 _PACKAGES = ("torch", "ultralytics", "openvino", "av", "opencv-python", "numpy", "scipy", "lap")
 _WRITTEN = ("identities.jsonl", "identities.csv", SUMMARY)
+_FOLDERS = ("tracks", "mot")
+
+log = logging.getLogger(__name__)
 
 
-def prepare(output: Path, cameras: Iterable[str], sources: Iterable[Path], *, overwrite: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file or folder that a run reads: ``what`` it is to the user, and where."""
+
+    what: str
+    path: Path
+
+
+def prepare(output: Path, cameras: Iterable[str], inputs: Sequence[Input], *, overwrite: bool) -> None:
     """Make the folder ready for a run of the given cameras.
 
     Raises:
-        OutputError: if it cannot be created or written, holds a run already and ``overwrite`` is not set, or would
-            overwrite a source.
+        OutputError: if it cannot be created or written, holds a run already and ``overwrite`` is not set, or if an
+            input lies where the run would write or where files of the old run are deleted.
     """
-    files = {(output / f"{camera}.mp4").resolve() for camera in cameras}
-    for source in sources:
-        if source.resolve() in files:
-            raise OutputError(
-                f"{output}: the run would overwrite its own source {source}; choose another --output"
-            )
-    if (output / RECORD).exists() and not overwrite:
-        raise OutputError(
-            f"{output}: holds a run already; choose another --output, or add --overwrite to replace that run"
-        )
+    _spare(inputs, _places(output, cameras), f"{output}: the run would overwrite its own")
     try:
+        holds_run = (output / RECORD).exists()
+        if holds_run and not overwrite:
+            raise OutputError(
+                f"{output}: holds a run already; choose another --output, or add --overwrite to replace that run"
+            )
+        old = _places(output, _cameras_of(output)) if holds_run else []
+        _spare(inputs, old, f"{output}: --overwrite would delete the run's own")
         output.mkdir(parents=True, exist_ok=True)
         probe = output / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()
-        _remove_old_run(output)
+        _remove(old)
     except OSError as error:
-        raise OutputError(f"{output}: cannot be written: {error.strerror}; choose another --output") from None
+        raise _not_written(output, error, "choose another --output") from None
 
 
 def write_record(output: Path, config: Mapping[str, Any], weights: Mapping[str, Mapping[str, str]]) -> None:
-    """Write run.yaml: the effective configuration, the versions and the weights behind it."""
+    """Write run.yaml: the effective configuration, the versions and the weights behind it.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     record = {**config, "weights": dict(weights), "environment": environment()}
     text = (
         "# The effective configuration of this run. To repeat it: python run.py --sources run.yaml --output DIR\n"
     )
     text += yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=110)
-    (output / RECORD).write_text(text, encoding="utf-8")
+    _write(output / RECORD, text)
 
 
 def write_summary(output: Path, summary: Mapping[str, Any]) -> None:
-    """Write summary.json: what the run did."""
-    (output / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    """Write summary.json: what the run did.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    _write(output / SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+
+def warn_of_other_versions(record: Path, then: Mapping[str, object]) -> None:
+    """Warn when a run is repeated with versions that differ from those in its record."""
+    now = environment()
+    changed = [f"{name} {then[name]}, now {now[name]}" for name in now if name in then and then[name] != now[name]]
+    if changed:
+        log.warning("%s: made with %s; the results may differ", record, "; ".join(changed))
 
 
 def environment() -> dict[str, str]:
@@ -74,17 +101,46 @@ def environment() -> dict[str, str]:
     return versions
 
 
-def _remove_old_run(output: Path) -> None:
-    """Delete the files of the run before, and nothing else."""
-    if not (output / RECORD).exists():
-        return
+def _places(output: Path, cameras: Iterable[str]) -> list[Path]:
+    """Every file, and folder of files, that a run of these cameras writes; run.yaml last."""
+    files = [output / name for name in (*(f"{camera}.mp4" for camera in cameras), *_WRITTEN)]
+    return [*files, *(output / folder for folder in _FOLDERS), output / RECORD]
+
+
+def _spare(inputs: Sequence[Input], places: Sequence[Path], fault: str) -> None:
+    """Refuse to write or delete what a run reads."""
+    real = [Path(os.path.realpath(place)) for place in places]
+    for item in inputs:
+        path = Path(os.path.realpath(item.path))
+        if any(path.is_relative_to(place) for place in real):
+            raise OutputError(f"{fault} {item.what} {item.path}; choose another --output")
+
+
+def _cameras_of(output: Path) -> list[str]:
+    """The cameras of the run that a folder holds; none where its record cannot be understood."""
     try:
         old = yaml.safe_load((output / RECORD).read_text(encoding="utf-8"))
-        cameras = [str(camera["name"]) for camera in old["cameras"]]
-    except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
-        cameras = []
-    for name in (*_WRITTEN, *(f"{camera}.mp4" for camera in cameras)):
-        (output / name).unlink(missing_ok=True)
-    for folder in ("tracks", "mot"):
-        shutil.rmtree(output / folder, ignore_errors=True)
-    (output / RECORD).unlink()
+        names = [str(camera["name"]) for camera in old["cameras"]]
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
+        return []
+    return [name for name in names if Path(name).name == name]  # no other folder's files
+
+
+def _remove(places: Iterable[Path]) -> None:
+    """Delete the files of the run before, and nothing else."""
+    for place in places:
+        if place.name in _FOLDERS:
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _not_written(path, error, "free some space, or choose another --output") from None
+
+
+def _not_written(path: Path, error: OSError, remedy: str) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {error.strerror}; {remedy}")

@@ -21,7 +21,7 @@ class YamlFile:
         data: plain dicts, lists and scalars.
 
     Raises:
-        ConfigError: if the file is missing, not text, not YAML, or repeats a key.
+        ConfigError: if the file is missing, not text, not YAML, contains itself, or repeats a key.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,19 +42,24 @@ class YamlFile:
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
             self.data: Any = yaml.safe_load(text)
+            places = [] if root is None else list(_lines(root, ()))
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"{path}: not valid YAML: {error}") from None
-        if root is not None:
-            for location, line in _lines(root, ()):
-                if location in self._lines:
-                    raise ConfigError(
-                        f"{path}:{line}: {dotted(location)}: stands here a second time; "
-                        f"the first is in line {self._lines[location]}"
-                    )
-                self._lines[location] = line
+        except RecursionError:
+            raise ConfigError(
+                f"{path}: a value contains itself (an alias *name inside of its own &name), or is nested too "
+                "deeply; write it out"
+            ) from None
+        for location, line in places:
+            if location in self._lines:
+                raise ConfigError(
+                    f"{path}:{line}: {dotted(location)}: stands here a second time; "
+                    f"the first is in line {self._lines[location]}"
+                )
+            self._lines[location] = line
 
     def line(self, location: Location) -> int:
         """Line of a value, or of the closest value around it that is there."""

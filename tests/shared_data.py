@@ -7,8 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("HANDOFF_DATA", ROOT.parent / "shared" / "data"))
+ABSENT = "set HANDOFF_DATA to the folder of real videos and weights"
 
 needs_shared = pytest.mark.skipif(
     not SHARED.is_dir(),
-    reason=f"real videos and weights are not at {SHARED} (set HANDOFF_DATA to their folder)",
+    reason=ABSENT,
 )

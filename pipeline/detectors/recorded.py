@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -42,21 +42,30 @@ class RecordedSettings(BaseModel, frozen=True, extra="forbid"):
 class RecordedDetector:
     """Gives the rows of ``<camera>.txt`` whose frame number is `Frame.index` + 1.
 
-    A file is read when its camera's first frame comes, and then held: 64 bytes a row. Rows of another class than
-    pedestrian are left out; scores above 1 become 1.
+    A file is read by `read`, or when its camera's first frame comes, and then held: 64 bytes a row. Rows of
+    another class than pedestrian are left out; scores above 1 become 1.
 
     Raises:
-        ConfigError: if the folder does not exist; from `detect`, if a camera has no file or a line of it is wrong.
+        ConfigError: if the folder does not exist or may not be looked into; from `read` and `detect`, if a camera
+            has no file or a line of it is wrong.
     """
 
     def __init__(self, settings: RecordedSettings) -> None:
         self._settings = settings
         self._rows: dict[CameraId, MotRows] = {}
-        if not settings.folder.is_dir():
+        if not _is(settings.folder, Path.is_dir):
             raise ConfigError(
                 f"{settings.folder}: no such folder of recorded detections; set detector.folder to the folder "
                 "that holds <camera>.txt"
             )
+
+    def read(self, cameras: Iterable[CameraId]) -> None:
+        """Read the files of these cameras now, so that what is wrong with them shows before a run begins.
+
+        Raises:
+            ConfigError: if a camera has no file or a line of it is wrong.
+        """
+        self._rows.update({camera: self._read(camera) for camera in cameras})
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """See `pipeline.detectors.base.Detector`."""
@@ -79,7 +88,7 @@ class RecordedDetector:
         """The rows of a camera that are used, by frame."""
         folder = self._settings.folder
         places = (folder / f"{camera}.txt", folder / camera / "det" / "det.txt")
-        path = next((place for place in places if place.is_file()), None)
+        path = next((place for place in places if _is(place, Path.is_file)), None)
         if path is None:
             raise ConfigError(
                 f"{places[0]}: no such file, so camera {camera!r} has no recorded detections; name a file of MOT "
@@ -88,3 +97,13 @@ class RecordedDetector:
         rows = read_mot(path, error=ConfigError)
         rows = rows.select(rows.pedestrian & (rows.score >= self._settings.confidence))
         return rows.select(np.argsort(rows.frame, kind="stable"))
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Whether a path is a file or folder; the user is told what keeps the program from looking."""
+    try:
+        return kind(path)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be looked at: {error.strerror}; correct detector.folder or its rights"
+        ) from None

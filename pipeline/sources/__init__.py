@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from pipeline.errors import SourceError
-from pipeline.sources.address import URL_SCHEMES, expand, label, redact, scheme
+from pipeline.sources.address import URL_SCHEMES, expand, label, path_of, redact, scheme
 from pipeline.sources.base import CameraSettings, Source
 
 __all__ = ["CameraSettings", "Source", "open_source", "redact"]
@@ -30,10 +30,10 @@ def open_source(settings: CameraSettings, folder: Path, *, reconnect: float) -> 
     if address.isdecimal():
         from pipeline.sources.webcam import WebcamSource
 
-        return WebcamSource(settings, int(address), label(settings, f"webcam {address}"))
+        return WebcamSource(settings, int(address), label(settings, f"webcam {address}"), reconnect)
     if scheme(address) is not None:
         return _open_url(settings, address, reconnect)
-    return _open_path(settings, (folder / Path(address).expanduser()).absolute())
+    return _open_path(settings, path_of(address, folder))
 
 
 def _open_path(settings: CameraSettings, path: Path) -> Source:

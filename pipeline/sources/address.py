@@ -13,14 +13,17 @@ URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_PIECES = re.compile(r"(\$\{\w+\})")
 
 # Everything up to the last '@', because passwords hold '@' and '/' too; only where "host/" or "host.name:port/"
 # stands in front does the '@' belong to the path.
 _USERINFO = re.compile(r"://(?![^/?#\s:@]*(?:\.[^/?#\s:@]*:\d+)?[/?#])\S*@")
 _SECRET = re.compile(
-    r"(?i)((?:^|[?&;/_.-])(?:password|passwd|passphrase|pass|pwd|psw|token|secret|key|api_?key|sig|signature|auth)=)"
-    r"[^&;/\s]+"
+    r"(?i)((?:^|[?&;/])"
+    r"(?:[\w.-]*(?:pass|psw|pwd|pw|token|key|auth|secret)[\w.-]*|[\w.-]*pas|(?:[\w.-]*[_.-])?sig(?:nature)?)=)"
+    r"([^&;/\s]+)"
 )
+_LEFT_OUT = re.compile(r"(?<=[/:=}])\*\*\*(?=\$\{|[@&;/\s]|$)")  # what `redact` and `lasting` leave behind
 
 
 def redact(source: str | int) -> str:
@@ -32,14 +35,50 @@ def redact(source: str | int) -> str:
     return _SECRET.sub(r"\1***", _USERINFO.sub("://***@", str(source)))
 
 
+def lasting(source: str | int, folder: Path) -> str | int:
+    """The source as run.yaml holds it: found from anywhere, without secrets, every ``${NAME}`` kept.
+
+    Args:
+        source: as in cams.yaml.
+        folder: where relative paths start.
+
+    >>> lasting("rtsp://${USER}:hunter2@10.0.0.7/${CHANNEL}", Path())
+    'rtsp://${USER}:***@10.0.0.7/${CHANNEL}'
+    """
+    if isinstance(source, int):
+        return source
+    if is_live(source):
+        text = _USERINFO.sub(lambda match: f"://{_userinfo(match[0][3:-1])}@", source)
+        return _SECRET.sub(lambda match: match[1] + _starred(match[2]), text)
+    if not _VARIABLE.search(source):
+        return str(path_of(source, folder).resolve())
+    absolute = _at_home(substituted(source)).is_absolute()  # a variable may hold the folder
+    return str(_at_home(source) if absolute else folder.resolve() / source)
+
+
+def _userinfo(text: str) -> str:
+    """Name and password without what is secret; a name may stay where the password is wholly a variable."""
+    name, _, password = text.partition(":")
+    if not _VARIABLE.search(text):
+        return "***"
+    if not password:
+        return _starred(text)
+    return text if _starred(password) == password else f"{_starred(name)}:{_starred(password)}"
+
+
+def _starred(text: str) -> str:
+    """The text with everything between its variables hidden."""
+    return "".join(piece if place % 2 else "***" * bool(piece) for place, piece in enumerate(_PIECES.split(text)))
+
+
 def expand(settings: CameraSettings) -> str:
     """The source of a camera with every ``${NAME}`` replaced from the environment.
 
     Raises:
-        SourceError: if a variable is not set.
+        SourceError: if a variable is not set, or credentials were left out.
     """
     source = str(settings.source)
-    if "***@" in source:
+    if is_live(source) and _LEFT_OUT.search(source):
         raise SourceError(
             f"{label(settings)}: its credentials were left out of this file; put them back, best as ${{NAME}}, "
             "which is replaced from the environment"
@@ -50,7 +89,25 @@ def expand(settings: CameraSettings) -> str:
             f"{label(settings)}: the environment variable {', '.join(missing)} is not set; set it before the "
             f"start, for example: export {missing[0]}=..."
         )
-    return _VARIABLE.sub(lambda match: os.environ[match[1]], source)
+    return substituted(source)
+
+
+def substituted(source: str) -> str:
+    """The source with every ``${NAME}`` replaced that the environment has; others stay."""
+    return _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), source)
+
+
+def path_of(address: str, folder: Path) -> Path:
+    """The absolute path of a file or folder that an expanded source names."""
+    return (folder / _at_home(address)).absolute()
+
+
+def _at_home(text: str) -> Path:
+    """The path with ~ and ~name replaced; where nobody has that name it stays, as in a shell."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def scheme(source: str) -> str | None:
@@ -60,8 +117,19 @@ def scheme(source: str) -> str | None:
 
 
 def is_live(source: object) -> bool:
-    """Whether a source is a stream or a webcam, which may come back, and not a file, which will not appear."""
-    return isinstance(source, int) or (isinstance(source, str) and (source.isdigit() or "://" in source))
+    """Whether a source is a stream or a webcam, which may come back, and not a file, which will not appear.
+
+    What the variables stand for decides; as long as they are not set, the text does.
+    """
+    if not isinstance(source, str):
+        return isinstance(source, int)
+    source = substituted(source)
+    return source.isdecimal() or "://" in source
+
+
+def is_undecided(source: object) -> bool:
+    """Whether a variable that is not set keeps open what a source is; opening it then says so."""
+    return isinstance(source, str) and _VARIABLE.search(substituted(source)) is not None
 
 
 def label(settings: CameraSettings, place: str | Path | None = None) -> str:

@@ -28,12 +28,14 @@ def _to_seconds(value: object) -> object:
 class CameraSettings(BaseModel, frozen=True, extra="forbid"):
     """One entry of `cameras` in cams.yaml."""
 
-    name: CameraId = Field(description="Unique; also the name of the camera's output files.", min_length=1)
+    name: CameraId = Field(
+        description="Unique; also the name of the camera's output files.", min_length=1, max_length=100
+    )
     source: str | int = Field(
         description="Video file, folder of images, rtsp:// or http(s):// URL, or the number of a webcam. "
         "Relative paths start at the folder of cams.yaml. ${NAME} is replaced from the environment.",
     )
-    start: Annotated[float | None, BeforeValidator(_to_seconds)] = Field(
+    start: Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_to_seconds)] = Field(
         None,
         description="Files: wall clock of the first frame, as date and time (UTC where no zone is given) or "
         "seconds. Default 0 s. All files of a run must have one or none.",

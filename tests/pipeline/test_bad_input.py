@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.pipeline.clips import cut, write_faststart, write_header_only, write_images
+from tests.pipeline.servers import http_server
 
 USAGE, CAMERA_FAILED = 2, 3
 
@@ -78,6 +79,32 @@ def test_missing_video(bench):
 def test_all_bad_cameras_are_named_at_once(bench):
     cams = bench.cams({"name": "gate", "source": "gone.mp4"}, {"name": "lobby", "source": "lost.mp4"})
     bench.refused(cams, words=["gone.mp4", "lost.mp4"])
+
+
+def test_a_variable_that_is_not_set_stops_the_run_also_beside_cameras_that_work(bench, monkeypatch):
+    monkeypatch.delenv("GATE_PASSWORD", raising=False)
+    url = "rtsp://viewer:${GATE_PASSWORD}@127.0.0.1:9/s"
+    cams = bench.cams(bench.good() | {"start": 0}, {"name": "gate", "source": url})
+    bench.refused(cams, words=["camera gate", "GATE_PASSWORD is not set", "export GATE_PASSWORD="])
+
+
+def test_a_file_from_a_server_needs_a_clock_beside_others(bench):
+    """Only once it is open, it tells that it is a file."""
+    video = write_faststart(bench.folder / "gate.mp4", 10).read_bytes()
+    (bench.detections / "gate.txt").write_text("")
+
+    def respond(request):
+        request.head("video/mp4", len(video))
+        request.wfile.write(video)
+
+    with http_server(respond) as address:
+        cams = bench.cams(bench.good() | {"start": 5}, {"name": "gate", "source": f"{address}/gate.mp4"})
+        words = ["camera gate", f"{address}/gate.mp4", "camera yard has `start`", "set its `start`"]
+        bench.refused(cams, words=words)
+        (bench.folder / "cams.yaml").write_text(
+            (bench.folder / "cams.yaml").read_text().replace("gate.mp4\n", "gate.mp4\n  start: 5\n")
+        )
+        assert bench.run(bench.folder / "cams.yaml").code == 0
 
 
 def test_folder_without_pictures(bench):
@@ -164,17 +191,13 @@ def test_unknown_options_presets_and_settings(bench, arguments, words):
 
 def test_a_camera_without_recorded_detections(bench):
     (bench.detections / "yard.txt").unlink()
-    result = bench.run(bench.cams(bench.good()))
-    assert result.code == USAGE
-    assert f"{bench.detections / 'yard.txt'}: no such file" in result.err
-    assert "set detector.folder" in result.err
+    words = [f"{bench.detections / 'yard.txt'}: no such file", "set detector.folder"]
+    bench.refused(bench.cams(bench.good()), words=words)
 
 
 def test_a_bad_row_of_recorded_detections(bench):
     (bench.detections / "yard.txt").write_text("1,-1,10,10,20\n")
-    result = bench.run(bench.cams(bench.good()))
-    assert result.code == USAGE
-    assert "yard.txt:1: 6 to 10 columns wanted" in result.err
+    bench.refused(bench.cams(bench.good()), words=["yard.txt:1: 6 to 10 columns wanted"])
 
 
 def osnet(path: Path, *more: str) -> list[str]:

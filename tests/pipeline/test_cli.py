@@ -250,3 +250,9 @@ def test_a_repeat_in_another_process_gives_the_same_bytes(demo, tmp_path):
     assert results[0] == results[1]
     assert len(results[0]) == 5
     assert all(results[0].values())
+
+
+def test_options_in_front_of_a_command_are_not_ignored(cli, tmp_path):
+    outcome = cli("--config", "cpu", "--set", "tracker.max_age=2", "doctor")
+    assert outcome.code == 2
+    assert "--config, --set before doctor has no effect" in outcome.err

@@ -256,3 +256,67 @@ def test_a_configuration_survives_being_written_and_read(tmp_path):
     same = first.config.model_copy(update={"cameras": second.cameras})
     assert same.model_dump(exclude={"detector"}) == second.model_dump(exclude={"detector"})
     assert config.dump(second, elsewhere) == config.dump(first.config, first.folder)
+
+
+def test_a_record_of_paths_keeps_its_variables(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHICH", "7")
+    monkeypatch.setenv("HOME", "/home/me")
+    text = "cameras:\n  - {name: a, source: '~/g.mp4'}\n  - {name: b, source: 'clips/${WHICH}.mp4'}\n"
+    loaded = config.load(write(tmp_path, text), "demo")
+    sources = [camera["source"] for camera in config.dump(loaded.config, loaded.folder)["cameras"]]
+    assert sources == ["/home/me/g.mp4", str(tmp_path / "clips/${WHICH}.mp4")]
+
+
+def test_credentials_are_in_no_message(tmp_path):
+    url = "rtsp://admin:hunter2@10.0.0.7/s?token=hunter2"
+    entries = f"  - {{name: a, source: ['{url}']}}\n  - {{name: b, source: x, start: '{url}', fps: 'p {url}'}}\n"
+    changes = [f"cameras.b.source={url}", f"cameras.b.roi={url}", f"cameras.b.fpss={url}"]
+    found = "\n".join(faults(tmp_path, "cameras:\n" + entries, preset="demo", changes=changes))
+    assert "--set cameras.b.roi=rtsp://***@10.0.0.7/s?token=***: cameras[1].roi" in found
+    for bad in (f"cameras.c.source={url}", url):
+        found += faults(tmp_path, GOOD, preset="demo", changes=[bad])[0]
+    assert found.count("***@10.0.0.7") == 9
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("start", [".nan", ".inf"])
+def test_a_start_that_is_no_time(tmp_path, start):
+    text = f"cameras:\n  - {{name: a, source: a.mp4, start: {start}}}\n"
+    assert "cameras[0].start: must be a finite number" in faults(tmp_path, text, preset="demo")[0]
+
+
+def test_a_change_that_looks_like_a_date_but_is_none(tmp_path):
+    found = faults(tmp_path, GOOD, preset="demo", changes=["cameras.left.start=2026-13-01"])
+    assert "cameras[0].start: must be a valid number" in found[0]
+
+
+def test_a_name_that_is_too_long_for_a_file(tmp_path):
+    text = f"cameras:\n  - {{name: {'a' * 101}, source: a.mp4}}\n"
+    assert "cameras[0].name: String should have at most 100 characters" in faults(tmp_path, text, preset="demo")[0]
+
+
+def test_an_empty_preset_and_one_that_cannot_be_read(tmp_path):
+    empty = str(write(tmp_path, "", "empty.yaml"))
+    assert faults(tmp_path, GOOD, preset=empty)[0].startswith(
+        "empty.yaml:1: must be a mapping of sections: detector"
+    )
+    with pytest.raises(ConfigError, match=r"empty\.yaml:1: must be a mapping"):
+        config.load_processing(empty)
+    assert "cannot be read: File name too long" in faults(tmp_path, GOOD, preset="n" * 300 + ".yaml")[0]
+
+
+def test_a_value_that_contains_itself(tmp_path):
+    text = "cameras: &all\n  - {name: a, source: a.mp4}\n  - *all\n"
+    assert "cams.yaml: a value contains itself" in faults(tmp_path, text, preset="demo")[0]
+
+
+FILE_AND_VARIABLE = "cameras:\n  - {name: a, source: a.mp4}\n  - {name: b, source: '${GATE_URL}'}\n"
+
+
+def test_a_variable_decides_what_shares_a_clock(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATE_URL", "rtsp://10.0.0.7/x")
+    assert "cameras[0].start: is missing, but cameras[1] is live" in faults(tmp_path, FILE_AND_VARIABLE)[0]
+    monkeypatch.setenv("GATE_URL", "b.mp4")
+    config.load(write(tmp_path, FILE_AND_VARIABLE), "demo")
+    monkeypatch.delenv("GATE_URL")
+    config.load(write(tmp_path, FILE_AND_VARIABLE.replace("a.mp4}", "a.mp4, start: 3}")), "demo")

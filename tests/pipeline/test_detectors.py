@@ -17,11 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.detectors import Detector, DetectorSettings, RecordedSettings, YoloSettings
 from pipeline.detectors.boxes import inside_image, suppress
+from pipeline.detectors.recorded import RecordedDetector
 from pipeline.errors import ConfigError
 from pipeline.frames import Frame
 from reid.tracklets import CameraId
 from tests.pipeline.yolo_weights import assert_alike, export, frames_of, random_yolo, scene
-from tests.shared_data import ROOT, SHARED
+from tests.shared_data import ABSENT, ROOT, SHARED
 from trackers.tracks import Detections, FloatArray
 
 SIZES = ((240, 320), (480, 640), (250, 320))  # all on a canvas of 256x320
@@ -71,7 +72,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Build]:
 )
 def build(request: pytest.FixtureRequest, kinds: dict[str, Build]) -> Build:
     if request.param not in kinds:
-        pytest.skip(f"real weights are not at {SHARED} (set HANDOFF_DATA to their folder)")
+        pytest.skip(ABSENT)
     return kinds[request.param]
 
 
@@ -149,7 +150,7 @@ def test_no_frames_no_detections(detector: Detector) -> None:
 # --- recorded
 
 
-def recorded(folder: Path, rows: str, **options: float) -> Detector:
+def recorded(folder: Path, rows: str, **options: float) -> RecordedDetector:
     (folder / "gate.txt").write_text(rows)
     return RecordedSettings(type="recorded", folder=folder, **options).build()
 
@@ -187,17 +188,33 @@ def test_recorded_folder_and_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere: no such folder .* detector\.folder"):
         RecordedSettings(type="recorded", folder=tmp_path / "nowhere").build()
     detector = RecordedSettings(type="recorded", folder=tmp_path).build()
-    with pytest.raises(ConfigError, match=r"gate\.txt: no such file, so camera 'gate' has no recorded"):
-        detector.detect([frame_at(0)])
+    for look in (lambda: detector.detect([frame_at(0)]), lambda: detector.read([CameraId("gate")])):
+        with pytest.raises(ConfigError, match=r"gate\.txt: no such file, so camera 'gate' has no recorded"):
+            look()
+
+
+def test_recorded_folder_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    for fault in ("n" * 300, "x/" * 5000):
+        with pytest.raises(
+            ConfigError, match=r"cannot be looked at: File name too long; correct detector\.folder"
+        ):
+            RecordedSettings(type="recorded", folder=tmp_path / fault).build()
+
+
+def test_recorded_rows_can_be_read_before_the_first_frame(tmp_path: Path) -> None:
+    detector = recorded(tmp_path, "1,-1,0,0,9,9,.9\n")
+    detector.read([CameraId("gate")])
+    (tmp_path / "gate.txt").unlink()
+    assert len(detector.detect([frame_at(0)])[0]) == 1
 
 
 def test_recorded_file_with_a_wrong_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gate\.txt:2: 6 to 10 columns wanted"):
-        recorded(tmp_path, "1,-1,0,0,9,9,1\nperson\n").detect([frame_at(0)])
+        recorded(tmp_path, "1,-1,0,0,9,9,1\nperson\n").read([CameraId("gate")])
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"real data is not at {SHARED}")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=ABSENT)
 @pytest.mark.parametrize("sequence", ["PETS09-S2L1", "TUD-Stadtmitte", "ADL-Rundle-6", "KITTI-17"])
 def test_published_detections(tmp_path: Path, sequence: str) -> None:
     """Both layouts: the benchmark's own folders, and one file a camera."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from benchmarks.demo_clips import VIEWS, Walk, write_demo
+from pipeline import config
+from pipeline.errors import ConfigError
 from tests.conftest import Site
 
 RESULTS = ("identities.jsonl", "identities.csv", "tracks/*.txt", "mot/*.txt")
@@ -108,3 +113,59 @@ def test_weights_that_are_gone_are_named(cli, osnet_run, tmp_path):
     assert result.code == 2
     assert "embedder.weights" in result.err
     assert not (tmp_path / "second").exists()
+
+
+def rewritten(run: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A changed copy of a run.yaml."""
+    record = yaml.safe_load((run / "run.yaml").read_text())
+    change(record)
+    path = run.parent / "changed.yaml"
+    path.write_text(yaml.safe_dump(record), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(name="run")
+def made_run(cli, small, tmp_path):
+    assert cli(*small.run, "--output", tmp_path / "first").code == 0
+    return tmp_path / "first"
+
+
+def test_the_last_entry_may_be_taken_out_of_weights(run):
+    assert config.load(rewritten(run, lambda record: record.update(weights=None))).weights == {}
+
+
+@pytest.mark.parametrize("wrong", [[1], {"embedder": None}, {"embedder": {"path": "x"}}])
+def test_a_part_weights_that_is_damaged(run, wrong):
+    with pytest.raises(ConfigError, match=r"changed\.yaml:\d+: weights: must hold `sha256`"):
+        config.load(rewritten(run, lambda record: record.update(weights=wrong)))
+
+
+def test_a_shown_run_may_be_shown_again(run):
+    path = rewritten(run, lambda record: record["sinks"].append({"type": "window", "trail": 1.0}))
+    windows = [sink for sink in config.load(path, show=True).config.sinks if sink.type == "window"]
+    assert [sink.trail for sink in windows] == [1.0]
+
+
+def test_other_versions_are_told(run, caplog):
+    with caplog.at_level(logging.WARNING):
+        config.load(run / "run.yaml")
+        assert not caplog.messages
+        config.load(rewritten(run, lambda record: record["environment"].update(numpy="1.0", scipy="0.9")))
+    assert len(caplog.messages) == 1
+    assert "changed.yaml: made with numpy 1.0, now " in caplog.messages[0]
+    assert "; scipy 0.9, now " in caplog.messages[0]
+
+
+@pytest.mark.parametrize("url", ["rtsp://***@10.0.0.7/s", "http://10.0.0.7/s?token=***&x=1"])
+def test_credentials_that_were_left_out_must_be_put_back(cli, run, url):
+    """Also beside a camera that works: it is no camera that may come back."""
+
+    def change(record) -> None:
+        record["cameras"][0]["source"] = url
+        record["cameras"][1]["start"] = 1.0
+
+    path = rewritten(run, change)
+    result = cli("--sources", path, "--output", run.parent / "second")
+    assert result.code == 2
+    assert f"{url}: its credentials were left out of this file; put them back" in result.err
+    assert not (run.parent / "second").exists()
