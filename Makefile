@@ -34,7 +34,7 @@ check: install-dev
 	$(BIN)/lint-imports --no-cache
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 docs: install
 	$(BIN)/python -m pipeline.reference docs/configuration.md

@@ -17,7 +17,7 @@ from rich.table import Table
 from pipeline.config import load_processing
 from pipeline.errors import HandoffError, WeightsError
 from pipeline.frames import Frame
-from reid.openvino_import import import_openvino
+from reid.openvino_import import openvino_core
 from reid.tracklets import CameraId
 from reid.weights import find_weights
 
@@ -95,7 +95,7 @@ def _torch() -> Iterator[Finding]:
 
 
 def _openvino() -> Iterator[Finding]:
-    core = import_openvino().Core()
+    core = openvino_core()
     for device in core.available_devices:
         name = core.get_property(device, "FULL_DEVICE_NAME")
         precisions = [

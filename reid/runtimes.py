@@ -15,7 +15,7 @@ import numpy as np
 
 from reid.crops import HEIGHT, WIDTH, Image
 from reid.errors import HandoffError
-from reid.openvino_import import import_openvino
+from reid.openvino_import import import_openvino, openvino_core
 from reid.parity import GATE_CROPS, Parity, check_parity, gate_crops
 from reid.tracklets import FloatArray
 
@@ -126,13 +126,12 @@ class OpenVinoRuntime:
 
     def __init__(self, model: Any, precision: str) -> None:
         openvino = import_openvino()
-        core = openvino.Core()
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         self._queues = {}
         for size in (1, _PART):
             fixed = model.clone()
             fixed.reshape([size, HEIGHT, WIDTH, 3])
-            queue = openvino.AsyncInferQueue(core.compile_model(fixed, "CPU", options))
+            queue = openvino.AsyncInferQueue(openvino_core().compile_model(fixed, "CPU", options))
             queue.set_callback(_store)
             self._queues[size] = queue
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} CPU {precision}"
@@ -182,7 +181,7 @@ def to_openvino(network: OSNet) -> Any:
 
 def precisions_of_cpu() -> list[str]:
     """What OpenVINO can compute in on this CPU, fastest first."""
-    there = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    there = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return [name for name, capability in _CAPABILITIES.items() if capability in there]
 
 

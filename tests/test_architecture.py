@@ -83,6 +83,12 @@ def test_ultralytics_is_imported_in_one_file():
     assert len([path for path in importers_of("ultralytics") if path.startswith(PACKAGES)]) == 1
 
 
+def test_there_is_one_openvino_core():
+    """The end of a core can take the stack of the signal handlers away."""
+    package = [path for path in python_files() if path.relative_to(ROOT).parts[0] in PACKAGES]
+    assert [path.name for path in package if ".Core()" in path.read_text("utf-8")] == ["openvino_import.py"]
+
+
 def test_torchvision_is_imported_nowhere():
     """On machines whose torch is a CPU build it does not even load."""
     assert importers_of("torchvision") == []

@@ -13,7 +13,7 @@ from pipeline.detectors.letterbox import Size
 from pipeline.detectors.yolo_outputs import Head, head_of, people, person_class
 from pipeline.errors import WeightsError
 from pipeline.frames import Image
-from reid.openvino_import import import_openvino
+from reid.openvino_import import import_openvino, openvino_core
 from trackers.tracks import FloatArray
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class _Network:
         batch = model.input(0).get_partial_shape()[0]
         self.batch: int | None = None if batch.is_dynamic else batch.get_length()
         self.passes = 0
-        self._request = import_openvino().Core().compile_model(model, "CPU", config).create_infer_request()
+        self._request = openvino_core().compile_model(model, "CPU", config).create_infer_request()
 
     def infer(self, canvases: Image) -> FloatArray:
         """The output for B canvases: in one pass, or in passes of the fixed batch, the last one filled up."""
@@ -138,7 +138,7 @@ def read_model(weights: Path) -> Export:
             f"{weights}: no .xml file inside; give the *_openvino_model folder of an ultralytics export"
         )
     try:
-        model = import_openvino().Core().read_model(graph)
+        model = openvino_core().read_model(graph)
     except RuntimeError as error:
         raise WeightsError(
             f"{graph}: OpenVINO cannot read it (damaged or incomplete?); export it again or set detector.weights"

@@ -1,6 +1,9 @@
 """Runtimes against torch in single precision, and the choice among them."""
 
 import logging
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -14,7 +17,7 @@ from reid.parity import MIN_COSINE, Parity, check_parity, gate_crops
 from reid.runtimes import OpenVinoRuntime, TorchRuntime, choose_runtime, precisions_of_cpu, to_openvino
 from reid.weights import load_osnet
 from tests.reid.osnet_filling import fill
-from tests.shared_data import SHARED, needs_shared
+from tests.shared_data import ROOT, SHARED, needs_shared
 
 NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without CUDA")
 
@@ -154,3 +157,24 @@ def test_the_chosen_runtime_equals_torch_on_real_crops(data):
         for start in range(0, 64 - batch + 1, batch):
             part = slice(start, start + batch)
             assert (runtime.embed(crops[part]) * expected[part]).sum(axis=1).min() > MIN_COSINE
+
+
+_SIGNAL_AFTER_A_RUNTIME_ENDED_ELSEWHERE = """
+import signal, threading
+import torch
+from reid.osnet import create_osnet
+from reid.runtimes import OpenVinoRuntime, to_openvino
+box = [OpenVinoRuntime(to_openvino(create_osnet("osnet_x0_25").eval()), "f32")]
+thread = threading.Thread(target=box.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_a_signal_after_another_thread_ended_a_runtime():
+    command = [sys.executable, "-c", _SIGNAL_AFTER_A_RUNTIME_ENDED_ELSEWHERE]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout) == (0, "handled\n"), result.stderr
