@@ -20,7 +20,7 @@ from pipeline.runner import Runner
 from pipeline.sinks import Sink, SinkSite
 from pipeline.sinks.window import WindowSettings, require_display
 from pipeline.sources import CameraSettings, Source, open_source
-from pipeline.sources.address import expand, is_live, label, path_of
+from pipeline.sources.address import URL_SCHEMES, expand, is_live, is_undecided, label, path_of, scheme
 from pipeline.ticks import Ticks
 from reid.embedder import Embedder
 from reid.tracklets import CameraId
@@ -65,10 +65,15 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
             unless ``overwrite`` was given and all else is well.
     """
     config = loaded.config
+    names = [camera.name for camera in config.cameras]
+    weights = _fingerprints(config)
+    runfolder.check(output, names, _inputs(loaded, weights), overwrite=overwrite)  # told before models are loaded
+    _check_weights(weights, {part: wanted for part, wanted in loaded.weights.items() if part in weights})
     sources, unreachable = _open_sources(loaded)
     opened: list[Source | Detector | Embedder | Sink] = list(sources)
     try:
         _check_clocks(loaded, sources)
+        _announce(config)
         detector = config.detector.build()
         opened.append(detector)
         cameras = [source.info for source in sources]
@@ -80,7 +85,7 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
         _check_weights(weights, loaded.weights)
         if any(isinstance(settings, WindowSettings) for settings in config.sinks):
             require_display()  # before an older run in the folder is replaced
-        runfolder.prepare(output, [c.name for c in config.cameras], _inputs(loaded, weights), overwrite=overwrite)
+        runfolder.prepare(output, names, _inputs(loaded, weights), overwrite=overwrite)
         runfolder.write_record(output, dump(config, loaded.folder), weights)
         site = SinkSite(output, cameras, stop)
         sinks: list[Sink] = []
@@ -95,6 +100,13 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
     trackers = {camera.name: config.tracker.build() for camera in cameras}
     runner = Runner(cameras, detector, embedder, trackers, config.linker.build(config.links), sinks)
     return Run(output, cameras, ticks, runner, detector, embedder, sinks, unreachable)
+
+
+def _announce(config: Config) -> None:
+    """What takes seconds is said, so that nobody wonders."""
+    models = [getattr(part, "weights", None) for part in (config.detector, config.embedder)]
+    if any(models):
+        log.info("loading %s", " and ".join(Path(model).name for model in models if model))
 
 
 def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, SourceError]]:
@@ -125,10 +137,10 @@ def _open_sources(loaded: LoadedConfig) -> tuple[list[Source], dict[CameraId, So
 def _may_come_back(settings: CameraSettings) -> bool:
     """Whether a camera is live and its address complete: what lacks a variable or credentials never opens."""
     try:
-        expand(settings)
+        address = expand(settings)
     except SourceError:
         return False
-    return is_live(settings.source)
+    return is_live(settings.source) and scheme(address) in (None, *URL_SCHEMES)
 
 
 def _try_to_open(settings: CameraSettings, loaded: LoadedConfig) -> Source | SourceError:
@@ -164,7 +176,7 @@ def _start(settings: Mapping[CameraId, CameraSettings], source: Source) -> bool:
 def _inputs(loaded: LoadedConfig, weights: Mapping[str, Mapping[str, str]]) -> list[runfolder.Input]:
     """Every file and folder that the run reads, as they really lie."""
     config = loaded.config
-    files = [camera for camera in config.cameras if not is_live(camera.source)]
+    files = [camera for camera in config.cameras if not (is_live(camera.source) or is_undecided(camera.source))]
     found = [runfolder.Input("source", path_of(expand(camera), loaded.folder)) for camera in files]
     if isinstance(config.detector, RecordedSettings):
         folder = config.detector.folder

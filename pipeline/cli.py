@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pipeline.ticks import Ticks
 
 FAILED, USAGE, CAMERA_FAILED, INTERRUPTED = 1, 2, 3, 130
+_STOPPING = [
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+]
 
 _HELP = """Follow people across cameras: N streams in, annotated videos and an identity log out.
 
@@ -66,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @click.group(invoke_without_command=True, help=_HELP)
 @click.option("--sources", type=click.Path(path_type=Path), help="cams.yaml, or the run.yaml of an earlier run.")
-@click.option(
-    "--config", "preset", default="default", show_default=True, help="Preset in configs/, or a YAML file."
-)
+@click.option("--config", "preset", help="Preset in configs/, or a YAML file.  [default: default]")
 @click.option(
     "--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
 )
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def cli(
     context: click.Context,
     sources: Path | None,
-    preset: str,
+    preset: str | None,
     changes: tuple[str, ...],
     output: Path | None,
     overwrite: bool,
@@ -178,7 +179,7 @@ def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:
 
 
 class _Signals:
-    """What Ctrl-C and SIGTERM do, by the phase of the run.
+    """What Ctrl-C, SIGTERM and the end of the terminal do, by the phase of the run.
 
     While it is built, they interrupt at once: nothing is lost yet. While it runs, the first one ends the loop
     after the tick, and a second one does not wait for the tick. After the loop, nothing keeps the files from
@@ -195,13 +196,15 @@ class _Signals:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPPING:
+            if signal.getsignal(number) is signal.SIG_IGN:  # nohup
+                continue
             self._previous[number] = signal.signal(number, lambda _number, _frame: self._handle())
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def running(self, ticks: Ticks) -> None:
         """The loop is about to begin."""

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline import runfolder
+from pipeline.crosscheck import cross_faults, kinds_of
 from pipeline.detectors import DetectorSettings
 from pipeline.errors import ConfigError
 from pipeline.faults import Fault, faults_of, listed, nearest
 from pipeline.sinks import SinkSettings
-from pipeline.sources.address import is_live, is_undecided, lasting, redact
+from pipeline.sources.address import lasting, redact
 from pipeline.sources.base import CameraSettings
-from pipeline.yamlfile import Location, YamlFile
+from pipeline.yamlfile import Location, YamlFile, value_of
 from reid.embedder import EmbedderSettings
 from reid.linker import GalleryLinkerSettings
 from reid.topology import CameraLink
 from trackers import TrackerSettings
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT = "default"  # preset
 PRESETS = ROOT / "configs"
 SECTIONS = ("detector", "embedder", "tracker", "linker", "sinks", "runtime")
 _PRESET_RULE = "a preset holds processing settings only; cameras and links go into cams.yaml"
@@ -80,13 +81,13 @@ class LoadedConfig:
 
 
 def load(
-    sources: Path, preset: str = "default", changes: Sequence[str] = (), *, show: bool = False
+    sources: Path, preset: str | None = None, changes: Sequence[str] = (), *, show: bool = False
 ) -> LoadedConfig:
     """Read a configuration.
 
     Args:
         sources: cams.yaml, or the run.yaml of an earlier run (its settings then stand in for the preset).
-        preset: name of a file in configs/, or a path to a YAML file of the same form.
+        preset: name of a file in configs/, or a path to a YAML file of the same form; None: default.
         changes: ``section.key=value`` each; the last word.
         show: add the preview window to the sinks.
 
@@ -99,16 +100,24 @@ def load(
     is_run = "environment" in file.data
     layers = _Layers()
     if not is_run:
-        layers.add(_preset(preset), SECTIONS, _PRESET_RULE)
+        layers.add(_preset(preset or DEFAULT), SECTIONS, _PRESET_RULE)
+    elif preset is not None:
+        raise ConfigError(
+            f"--config {preset}: {sources} is the record of a run and holds all settings; leave --config out, or "
+            "give the cams.yaml of that run"
+        )
     remedy = "settings of the processing go into a preset (--config) or --set"
     layers.add(file, ("cameras", "links", *((*SECTIONS, *RECORD) if is_run else ())), remedy)
     for change in changes:
         layers.change(change)
     sinks = layers.data.get("sinks")
-    if show and isinstance(sinks, list) and "window" not in _kinds(sinks):
+    if show and isinstance(sinks, list) and "window" not in kinds_of(sinks):
         sinks.append({"type": "window"})
     record = {key: layers.data.pop(key, None) or {} for key in RECORD}
     weights = _demanded_weights(file, record["weights"])
+    for section in ("detector", "embedder"):
+        if any(change.startswith(f"{section}.{key}=") for change in changes for key in ("weights", "type")):
+            weights.pop(section, None)
     config = _checked(layers, Config)
     if isinstance(record["environment"], dict):
         runfolder.warn_of_other_versions(sources, record["environment"])
@@ -125,10 +134,10 @@ def _demanded_weights(file: YamlFile, record: object) -> dict[str, str]:
         raise ConfigError(f"{file.path}:{line}: {text}") from None
 
 
-def load_processing(preset: str, changes: Sequence[str] = ()) -> Processing:
+def load_processing(preset: str | None = None, changes: Sequence[str] = ()) -> Processing:
     """A preset without cameras; raises like `load`."""
     layers = _Layers()
-    layers.add(_preset(preset), SECTIONS, _PRESET_RULE)
+    layers.add(_preset(preset or DEFAULT), SECTIONS, _PRESET_RULE)
     for change in changes:
         layers.change(change)
     return _checked(layers, Processing)
@@ -176,10 +185,7 @@ class _Layers:
         if not equals or not key or "://" in key:
             raise ConfigError(f"--set {redact(text)}: must be section.key=value, as in --set tracker.max_age=2.0")
         shown = f"--set {key}={redact(value)}"
-        try:
-            parsed = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
-            parsed = value
+        parsed = value_of(value)
         location: list[str | int] = []
         place: Any = self.data
         parts = key.split(".")
@@ -264,69 +270,12 @@ def _checked(layers: _Layers, model: type[C]) -> C:
         config = model.model_validate(layers.data)
     except ValidationError as error:
         found = faults_of(error, layers.data, model)
-    found += _cross_check(layers.data)
+    found += cross_faults(layers.data)
     if found:
         faults.append(listed(found, layers.origin))
     if faults or config is None:
         raise ConfigError("\n".join(faults))
     return config
-
-
-def _cross_check(data: dict[str, Any]) -> list[Fault]:
-    """Rules over several cameras, links or sinks, on data that may have other faults."""
-    cameras = [camera if isinstance(camera, dict) else {} for camera in _list(data.get("cameras"))]
-    links = [link if isinstance(link, dict) else {} for link in _list(data.get("links"))]
-    kinds = _kinds(_list(data.get("sinks")))
-    return [*_name_faults(cameras), *_clock_faults(cameras), *_link_faults(links, cameras), *_sink_faults(kinds)]
-
-
-def _name_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
-    first_with: dict[str, int] = {}
-    for index, camera in enumerate(cameras):
-        if "name" not in camera:
-            continue
-        before = first_with.setdefault(str(camera["name"]).casefold(), index)
-        if before != index:
-            text = (
-                f"'{camera['name']}' is taken by cameras[{before}]; names must differ, also without regard to case"
-            )
-            yield ("cameras", index, "name"), text
-
-
-def _clock_faults(cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
-    """Files that share no clock with the other cameras would be linked wrongly without a word."""
-    live = [index for index, camera in enumerate(cameras) if is_live(camera.get("source", ""))]
-    timed = [index for index, camera in enumerate(cameras) if camera.get("start") is not None or index in live]
-    for index in range(len(cameras)):
-        if timed and index not in timed and not is_undecided(cameras[index].get("source")):
-            has = "is live" if timed[0] in live else "has one"
-            text = f"is missing, but cameras[{timed[0]}] {has}; files need it to share a clock with the others"
-            yield ("cameras", index, "start"), text
-
-
-def _link_faults(links: Sequence[dict[str, Any]], cameras: Sequence[dict[str, Any]]) -> Iterator[Fault]:
-    names = [str(camera.get("name")) for camera in cameras]
-    for index, link in enumerate(links):
-        ends = link.get("from"), link.get("to")
-        for key, name in zip(("from", "to"), ends, strict=True):
-            if name is not None and name not in names:
-                yield ("links", index, key), f"no camera is called '{name}'" + nearest(str(name), names)
-        if ends[0] is not None and ends[0] == ends[1]:
-            yield ("links", index), "must join two cameras; people can always come back to the same one"
-
-
-def _sink_faults(kinds: Sequence[object]) -> Iterator[Fault]:
-    for index, kind in enumerate(kinds):
-        if kind is not None and kind in kinds[:index]:
-            yield ("sinks", index), f"'{kind}' stands here twice; the two would write the same files"
-
-
-def _kinds(sinks: list[Any]) -> list[object]:
-    return [sink.get("type") if isinstance(sink, dict) else None for sink in sinks]
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.config import load_processing
 from pipeline.errors import HandoffError, WeightsError
@@ -52,9 +53,11 @@ def examine(preset: str, changes: Sequence[str] = ()) -> list[Finding]:
 def table(findings: Sequence[Finding]) -> Table:
     """The findings for a terminal."""
     result = Table("", "checked", "found", "what to do", box=None, pad_edge=False)
+    for column in result.columns:
+        column.overflow = "fold"  # a path is of use only as a whole
     for finding in findings:
         mark = "[red]x[/]" if finding.remedy else "[green]ok[/]"
-        result.add_row(mark, finding.subject, finding.state, finding.remedy)
+        result.add_row(mark, *(Text(text) for text in (finding.subject, finding.state, finding.remedy)))
     return result
 
 

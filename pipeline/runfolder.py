@@ -34,15 +34,25 @@ class Input:
     path: Path
 
 
-def prepare(output: Path, cameras: Iterable[str], inputs: Sequence[Input], *, overwrite: bool) -> None:
-    """Make the folder ready for a run of the given cameras.
+def check(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, overwrite: bool) -> list[Path]:
+    """Whether a run of the given cameras may write here; looks only, and takes no time.
+
+    Returns:
+        What of an older run would go.
 
     Raises:
-        OutputError: if it cannot be created or written, holds a run already and ``overwrite`` is not set, or if an
-            input lies where the run would write or where files of the old run are deleted.
+        OutputError: if the folder holds a run already and ``overwrite`` is not set, or files that are of no run
+            where this one would write; if there can be no folder of that name; or if an input lies where the run
+            would write or where files of the old run are deleted.
     """
-    _spare(inputs, _places(output, cameras), f"{output}: the run would overwrite its own")
+    places = _places(output, cameras)
+    _spare(inputs, places, f"{output}: the run would overwrite its own")
     try:
+        around = next(folder for folder in (output, *output.absolute().parents) if os.path.lexists(folder))
+        if not around.is_dir():
+            raise OutputError(f"{around}: is not a folder; choose another --output")
+        if not os.access(around, os.W_OK):
+            raise OutputError(f"{around}: you may not write here; choose another --output")
         holds_run = (output / RECORD).exists()
         if holds_run and not overwrite:
             raise OutputError(
@@ -50,6 +60,25 @@ def prepare(output: Path, cameras: Iterable[str], inputs: Sequence[Input], *, ov
             )
         old = _places(output, _cameras_of(output)) if holds_run else []
         _spare(inputs, old, f"{output}: --overwrite would delete the run's own")
+        strangers = [place.name for place in places if place not in old and place.exists()]
+    except OSError as error:
+        raise _not_written(output, error, "choose another --output") from None
+    if strangers:
+        raise OutputError(
+            f"{output}: the run would overwrite {', '.join(strangers)}, which no run there has written; move "
+            "that away, or choose another --output"
+        )
+    return old
+
+
+def prepare(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, overwrite: bool) -> None:
+    """Make the folder ready for a run of the given cameras.
+
+    Raises:
+        OutputError: as `check`, and if the folder cannot be created or written.
+    """
+    old = check(output, cameras, inputs, overwrite=overwrite)
+    try:
         output.mkdir(parents=True, exist_ok=True)
         probe = output / f".writable-{os.getpid()}"
         probe.touch()
@@ -117,12 +146,15 @@ def _spare(inputs: Sequence[Input], places: Sequence[Path], fault: str) -> None:
 
 
 def _cameras_of(output: Path) -> list[str]:
-    """The cameras of the run that a folder holds; none where its record cannot be understood."""
+    """The cameras of the run that a folder holds."""
     try:
         old = yaml.safe_load((output / RECORD).read_text(encoding="utf-8"))
         names = [str(camera["name"]) for camera in old["cameras"]]
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
-        return []
+        raise OutputError(
+            f"{output / RECORD}: not the record of a run, so nothing here is replaced; choose another "
+            "--output, or remove the folder yourself"
+        ) from None
     return [name for name in names if Path(name).name == name]  # no other folder's files
 
 

@@ -40,13 +40,13 @@ class YamlFile:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data: Any = yaml.safe_load(text)
+            root = yaml.compose(text, Loader=_Loader)
+            self.data: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
             places = [] if root is None else list(_lines(root, ()))
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-        except (yaml.YAMLError, ValueError) as error:
+            raise ConfigError(f"{path}:{line}: not valid YAML: {_plain_words(error)}") from None
+        except yaml.YAMLError as error:
             raise ConfigError(f"{path}: not valid YAML: {error}") from None
         except RecursionError:
             raise ConfigError(
@@ -66,6 +66,48 @@ class YamlFile:
         while location and location not in self._lines:
             location = location[:-1]
         return self._lines.get(location, 1)
+
+
+def value_of(text: str) -> Any:
+    """The value that a text stands for in YAML; the text itself where it is not YAML."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        return text
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: 9:30 is not the number 570, and a date that the calendar lacks stays a text."""
+
+    def number(self, node: yaml.ScalarNode) -> Any:
+        if ":" in node.value:
+            return node.value
+        return self.construct_yaml_int(node) if node.tag.endswith(":int") else self.construct_yaml_float(node)
+
+    def time(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return self.construct_yaml_timestamp(node)
+        except ValueError:
+            return node.value
+
+
+for _kind, _method in {"int": _Loader.number, "float": _Loader.number, "timestamp": _Loader.time}.items():
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _method)
+
+
+_IN_PLAIN_WORDS = {
+    "mapping values are not allowed": "a second ': ' in one line; put a value that holds one in quotes",
+    "found character '\\t'": "a tab; indent with spaces",
+    "expected <block end>": "the indentation does not fit that of the lines above",
+    "found unexpected end of stream": "a quote that is not closed",
+    "expected ',' or ']'": "a [ that is not closed",
+    "expected ',' or '}'": "a { that is not closed",
+}
+
+
+def _plain_words(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "cannot be understood"
+    return next((words for start, words in _IN_PLAIN_WORDS.items() if problem.startswith(start)), problem)
 
 
 def dotted(location: Location) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,11 @@ def find_weights(weights: str, *, setting: str) -> Path:
     Raises:
         WeightsError: with every place that was looked at.
     """
-    wanted = Path(weights).expanduser()
-    places = list(dict.fromkeys([wanted.absolute(), ROOT / wanted, ROOT / "weights" / wanted]))
+    wanted = Path(os.path.expanduser(weights))  # noqa: PTH111 - Path's raises where nobody has that name
+    ours = [ROOT / wanted] if wanted.parts[:1] == ("weights",) else [ROOT / wanted, ROOT / "weights" / wanted]
+    places = list(dict.fromkeys([wanted.absolute(), *ours]))
     for place in places:
-        if place.exists():
+        if os.path.exists(place):  # noqa: PTH110 - Path's raises where the name is too long or a folder is closed
             return place
     looked = " and ".join(str(place) for place in places)
     raise WeightsError(

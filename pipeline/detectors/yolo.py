@@ -14,7 +14,7 @@ from pipeline.detectors.boxes import by_score, inside_image, suppress
 from pipeline.detectors.letterbox import Placement, Size, canvas_size, paste, place
 from pipeline.detectors.yolo_openvino import OpenvinoRuntime, agree, probe, read_model
 from pipeline.detectors.yolo_outputs import Head, to_xyxy
-from pipeline.detectors.yolo_runtimes import REMEDY, Runtime, TorchRuntime, find_weights, torch_device
+from pipeline.detectors.yolo_runtimes import REMEDY, Runtime, TorchRuntime, find_or_fetch_weights, torch_device
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.frames import Frame, Image
 from trackers.tracks import Detections, FloatArray
@@ -137,7 +137,7 @@ class YoloDetector:
 
 def _open(settings: YoloSettings) -> Runtime:
     """The runtime that fits weights and settings."""
-    weights = find_weights(settings.weights)
+    weights = find_or_fetch_weights(settings.weights)
     if weights.suffix == ".pt" and weights.is_file():
         return _open_checkpoint(weights, settings)
     if weights.is_file() and weights.suffix != ".onnx":

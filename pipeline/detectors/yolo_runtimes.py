@@ -22,12 +22,13 @@ from pipeline.detectors.yolo_outputs import Head, head_of, people, person_class
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.frames import Image
 from reid.openvino_import import import_openvino
+from reid.weights import ROOT, find_weights
 from trackers.tracks import FloatArray
 
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "weights"
+WEIGHTS_FOLDER = ROOT / "weights"  # where official checkpoints are downloaded to
 REMEDY = "set detector.weights to a YOLO .pt, .onnx or *_openvino_model folder"
 
 _STRIDE = 32
@@ -124,19 +125,18 @@ class TorchRuntime:
         return output
 
 
-def find_weights(weights: str) -> Path:
-    """The file or folder: as given, else in the checkout's ``weights/``, to where official ones are downloaded.
+def find_or_fetch_weights(weights: str) -> Path:
+    """The file or folder as `find_weights` finds it; an official checkpoint is downloaded into ``weights/``.
 
     Raises:
         WeightsError: if there is none.
     """
-    given = Path(weights).expanduser()
-    for place in (given, WEIGHTS_FOLDER / given):
-        if place.exists():
-            return place
-    if given.name == weights and given.suffix == ".pt":
-        return _download(weights, WEIGHTS_FOLDER / weights)
-    raise WeightsError(f"{weights}: not found; put it there or {REMEDY}")
+    try:
+        return find_weights(weights, setting="detector.weights")
+    except WeightsError:
+        if Path(weights).name != weights or Path(weights).suffix != ".pt":
+            raise
+    return _download(weights, WEIGHTS_FOLDER / weights)
 
 
 def _download(name: str, target: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Protocol
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
@@ -14,15 +14,21 @@ from reid.tracklets import CameraId
 
 
 def _to_seconds(value: object) -> object:
-    """A date and time (UTC where it names no zone) as Unix seconds; anything else unchanged."""
+    """A date and time (UTC where it names no zone) as Unix seconds; seconds and None unchanged."""
+    if value is None:
+        return None
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            return value
+            value = None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise ValueError("must be a date and time, as in 2026-03-01T09:00:00Z, or a number of seconds")
 
 
 class CameraSettings(BaseModel, frozen=True, extra="forbid"):
@@ -59,6 +65,14 @@ class CameraSettings(BaseModel, frozen=True, extra="forbid"):
                 "or digit"
             )
         return name
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _names_a_place(cls, source: object) -> object:
+        number = isinstance(source, int) and not isinstance(source, bool) and source >= 0
+        if number or (isinstance(source, str) and source):
+            return source
+        raise ValueError("must be a path, a URL, or the number of a webcam")
 
     @field_validator("roi")
     @classmethod

@@ -43,8 +43,9 @@ class Bench:
     def refused(self, cams: Path, *more: object, words: Sequence[object]) -> str:
         """The message of a run that must not begin: nothing is written."""
         result = self.run(cams, *more)
+        loading = result.err[: result.err.find("error: ")] if result.err.startswith("loading ") else ""
         assert result.code == USAGE
-        assert result.err.startswith(("error: ", "Usage: "))
+        assert result.err.removeprefix(loading).startswith(("error: ", "Usage: "))
         for word in words:
             assert str(word) in result.err
         assert not self.output.exists()
@@ -245,11 +246,16 @@ def test_weights_of_another_osnet(bench):
     bench.refused(bench.cams(bench.good()), *asked, words=[path, "osnet_x0_25", "osnet_x1_0"])
 
 
+def test_a_scheme_that_nobody_knows_is_no_camera_that_is_away(bench):
+    cams = bench.cams({"name": "typing", "source": "htp://10.0.0.7/stream"})
+    bench.refused(cams, words=["cams.yaml:3: cameras[0].source: htp:// is not supported; did you mean 'http'?"])
+
+
 def test_output_below_a_file(bench):
     file = bench.folder / "file"
     file.touch()
     bench.output = file / "run"
-    bench.refused(bench.cams(bench.good()), words=[file / "run", "cannot be written", "choose another --output"])
+    bench.refused(bench.cams(bench.good()), words=[file, "is not a folder", "choose another --output"])
 
 
 def test_output_that_is_a_file(bench):

@@ -97,6 +97,13 @@ def test_a_wrong_preset_is_an_error_like_in_a_run():
         doctor.examine("cpuu")
 
 
+def test_the_table_shows_paths_whole_and_as_they_are():
+    console = Console(width=80, record=True, file=io.StringIO())
+    path = "/site/[bold]/" + "long/" * 30
+    console.print(doctor.table([doctor.Finding("weights", path)]))
+    assert path in "".join(part for line in console.export_text().splitlines()[1:] for part in line.split()[-1:])
+
+
 def test_the_table_marks_what_is_wrong():
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(doctor.table([doctor.Finding("a", "fine"), doctor.Finding("b", "bad", "mend it")]))

@@ -101,7 +101,7 @@ def test_ctrl_c_while_the_files_are_opened(long_site, tmp_path):
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_in_the_middle_finishes_every_file(long_site, tmp_path, number):
     output = tmp_path / "run"
     with started(long_site, output) as process:

@@ -115,6 +115,18 @@ def test_weights_that_are_gone_are_named(cli, osnet_run, tmp_path):
     assert not (tmp_path / "second").exists()
 
 
+def test_other_weights_may_be_asked_for(cli, osnet_run, tmp_path):
+    output, weights = osnet_run
+    other = Path(shutil.copy(weights, tmp_path / "other.pth"))
+    import torch
+
+    state = torch.load(other, weights_only=True)
+    state["fc.0.bias"] += 0.5
+    torch.save(state, other)
+    change = ["--set", f"embedder.weights={other}"]
+    assert cli("--sources", output / "run.yaml", *change, "--output", tmp_path / "second").code == 0
+
+
 def rewritten(run: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """A changed copy of a run.yaml."""
     record = yaml.safe_load((run / "run.yaml").read_text())
@@ -128,6 +140,13 @@ def rewritten(run: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 def made_run(cli, small, tmp_path):
     assert cli(*small.run, "--output", tmp_path / "first").code == 0
     return tmp_path / "first"
+
+
+def test_a_preset_has_no_place_beside_a_record(cli, run, tmp_path):
+    result = cli("--sources", run / "run.yaml", "--config", "cpu", "--output", tmp_path / "second")
+    assert result.code == 2
+    assert "--config cpu: " in result.err
+    assert "is the record of a run and holds all settings; leave --config out" in result.err
 
 
 def test_the_last_entry_may_be_taken_out_of_weights(run):

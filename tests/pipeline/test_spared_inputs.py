@@ -123,3 +123,46 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch, write):
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OutputError, match="cannot be written: No space left on device; free some space"):
         write(tmp_path)
+
+
+@pytest.mark.parametrize("mine", ["yard.mp4", "summary.json", "tracks/notes.txt"])
+def test_files_of_somebody_else_are_spared(place, mine):
+    clip = place.clip(place.folder / "clip.mp4")
+    (place.output / mine).parent.mkdir(parents=True)
+    (place.output / mine).write_text("mine")
+    words = f"would overwrite {Path(mine).parts[0]}, which no run there has written; move that away"
+    place.refuses({"yard": clip}, words=words)
+    place.refuses({"yard": clip}, "--overwrite", words=words)
+
+
+def test_other_files_in_the_folder_do_not_matter(place):
+    clip = place.clip(place.folder / "clip.mp4")
+    place.output.mkdir()
+    (place.output / "notes.txt").write_text("mine")
+    assert place.run({"yard": clip}).code == 0
+    assert (place.output / "notes.txt").read_text() == "mine"
+
+
+def test_a_new_camera_does_not_replace_what_the_old_run_did_not_write(place):
+    clip = place.clip(place.folder / "clip.mp4")
+    assert place.run({"yard": clip}).code == 0
+    (place.output / "gate.mp4").write_text("mine")
+    place.refuses({"gate": clip}, "--overwrite", words="would overwrite gate.mp4, which no run there has written")
+
+
+@pytest.mark.parametrize("text", ["jobs: [train]\n", "- a\n", "cameras: [\n", ""])
+def test_a_run_yaml_of_another_program_is_spared(place, text):
+    clip = place.clip(place.folder / "clip.mp4")
+    place.output.mkdir()
+    (place.output / "run.yaml").write_text(text)
+    place.refuses(
+        {"yard": clip}, "--overwrite", words="run.yaml: not the record of a run, so nothing here is replaced"
+    )
+
+
+def test_the_output_is_looked_at_before_models_are_loaded(cli, small, tmp_path):
+    assert cli(*small.run, "--output", tmp_path / "run").code == 0
+    changes = ["--set", "embedder.type=osnet", "--set", "embedder.weights=none.pth"]
+    assert "holds a run already" in cli(*small.run, *changes, "--output", tmp_path / "run").err
+    assert "none.pth: not found" in cli(*small.run, *changes, "--output", tmp_path / "other").err
+    assert not (tmp_path / "other").exists()

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+import reid.weights
 from pipeline.detectors import YoloSettings, yolo_runtimes
 from pipeline.detectors.yolo import YoloDetector
 from pipeline.errors import ConfigError, WeightsError
@@ -57,6 +58,7 @@ def test_official_weights_are_downloaded_or_the_remedy_named(
             raise ConnectionError("no route")
         return str(shutil.copy(random_yolo("yolo26n"), target))
 
+    monkeypatch.setattr(reid.weights, "ROOT", tmp_path)
     monkeypatch.setattr(yolo_runtimes, "WEIGHTS_FOLDER", tmp_path / "weights")
     monkeypatch.setattr(downloads, "attempt_download_asset", fetch)
     with pytest.raises(

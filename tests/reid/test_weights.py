@@ -42,6 +42,12 @@ def test_an_absent_file_names_the_places_and_the_setting(tmp_path, monkeypatch):
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "~nobody-has-this-name/a.pth", "a\0b"])
+def test_a_path_that_cannot_be(name):
+    with pytest.raises(WeightsError, match="not found"):
+        find_weights(name, setting=SETTING)
+
+
 def test_sha256(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"weights")
