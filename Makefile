@@ -1,4 +1,4 @@
-# make demo   install everything and run the main job on generated clips
+# make demo   install everything, run the main job on the clips of demo_videos/, score the result
 # make test   install everything, run the checks and the tests
 # make check  lint, types and import contracts only
 PYTHON ?= python3
@@ -23,9 +23,8 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	touch $@
 
 demo: install
-	$(BIN)/python -m benchmarks.demo_clips runs/demo_clips
-	$(BIN)/python run.py --sources runs/demo_clips/cams.yaml --config demo --output runs/demo --overwrite
-	$(BIN)/python run.py evaluate runs/demo --truth runs/demo_clips/truth
+	$(BIN)/python run.py --sources demo_videos/cams.yaml --config demo --output runs/demo --overwrite
+	$(BIN)/python run.py evaluate runs/demo --truth demo_videos/truth
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Two short generated clips of drawn pedestrians, with recorded detections and truth: what `make demo` runs on.
+"""Two short generated clips of drawn pedestrians, with recorded detections and truth: made in seconds, for tests.
 
     python -m benchmarks.demo_clips runs/demo_clips
 
@@ -301,10 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where to write; made if it does not exist")
     folder = parser.parse_args(arguments).folder
     cams = write_demo(folder)
-    print(
-        f"{cams}: two generated clips of {SECONDS:.0f} s. This is the demo: it runs on recorded detections and "
-        "colour stripes in place of YOLO and OSNet, so it needs no weights."
-    )
+    print(f"{cams}: two generated clips of {SECONDS:.0f} s, with recorded detections and truth")
     return 0
 
 

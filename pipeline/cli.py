@@ -1,4 +1,4 @@
-"""The command line: `run` by default, `evaluate`, `doctor`. Prints; decides nothing."""
+"""The command line: `run` by default, `evaluate`, `doctor`, `benchmark`. Prints; decides nothing."""
 
 from __future__ import annotations
 
@@ -126,15 +126,11 @@ def _refuse_misplaced(context: click.Context) -> None:
 def evaluate(run: Path, truth: Path, people: Path | None, json_file: Path | None) -> int:
     """Score a run against truth: HOTA, IDF1 and MOTA for each camera and for the whole site."""
     from pipeline import evaluate as scoring
-    from pipeline.sinks.base import writing
 
-    if json_file is not None and not json_file.parent.is_dir():  # known before minutes of scoring
-        raise OutputError(f"{json_file}: there is no folder {json_file.parent}; create it, or correct --json")
+    _check_json(json_file)
     evaluation = scoring.evaluate_run(run, truth, people)
     console.print(scoring.evaluation_tables(evaluation))
-    if json_file is not None:
-        with writing(json_file):
-            json_file.write_text(json.dumps(evaluation.to_dict(), indent=2) + "\n", encoding="utf-8")
+    _write_json(json_file, evaluation.to_dict())
     return 0
 
 
@@ -152,6 +148,62 @@ def doctor(preset: str, changes: tuple[str, ...]) -> int:
     findings = checks.examine(preset, changes)
     console.print(checks.table(findings))
     return USAGE if any(finding.remedy for finding in findings) else 0
+
+
+@cli.group()
+def benchmark() -> None:
+    """Measure the program."""
+
+
+@benchmark.command()
+@click.option(
+    "--scene",
+    "scenes",
+    multiple=True,
+    default=("demo", "lookalikes", "overlap"),
+    show_default=True,
+    help="Rendered scene; repeatable. python -m world list shows all.",
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Seeds 1 to this number.")
+@click.option("--seconds", type=click.FloatRange(min=1), help="Cut longer scenes to this length.")
+@click.option("--detector-weights", "detector", help="Run with this YOLO too, not only with perfect boxes.")
+@click.option("--embedder-weights", "embedder", help="OSNet checkpoint.  [default: colour stripes]")
+@click.option("--config", "preset", help="Preset.  [default: default with --embedder-weights, else demo]")
+@click.option(
+    "--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("runs/benchmark_site"),
+    show_default=True,
+    help="Folder for clips, which are used again, and runs.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write the scores to this file.")
+def site(json_file: Path | None, **options: Any) -> int:
+    """Run and score rendered sites with exact truth: HOTA, IDF1 and MOTA with intervals over seeds."""
+    from benchmarks import site as sites
+
+    _check_json(json_file)
+    plan = sites.Plan(**options)
+    rows = sites.rows_of(sites.measure(plan))
+    console.print(sites.table(rows))
+    _write_json(json_file, sites.to_dict(plan, rows))
+    return 0
+
+
+def _check_json(path: Path | None) -> None:
+    """A folder that is missing is known before minutes of work."""
+    if path is not None and not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; create it, or correct --json")
+
+
+def _write_json(path: Path | None, data: dict[str, Any]) -> None:
+    from pipeline.sinks.base import writing
+
+    if path is not None:
+        with writing(path):
+            path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
 def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:

@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "trackers", "reid")
-OURS = (*PACKAGES, "benchmarks", "tests")
-HEAVY = ("torch", "ultralytics", "openvino", "cv2")
+OURS = (*PACKAGES, "world", "benchmarks", "tests")
+HEAVY = ("torch", "ultralytics", "openvino", "cv2", "moderngl")
 LIGHT_MODULES = (
     "pipeline",
     "pipeline.cli",
@@ -27,6 +27,9 @@ LIGHT_MODULES = (
     "reid.embedder",
     "reid.linker",
     "trackers",
+    "world",
+    "world.cli",
+    "world.scenes",
 )
 LONGEST = 350  # lines
 
@@ -96,7 +99,12 @@ def test_torchvision_is_imported_nowhere():
 
 @pytest.mark.parametrize(
     ("package", "strangers"),
-    [("trackers", ("reid", "pipeline", "cv2", "torch", "yaml")), ("reid", ("trackers", "av"))],
+    [
+        ("trackers", ("reid", "pipeline", "world", "cv2", "torch", "yaml")),
+        ("reid", ("trackers", "world", "av")),
+        ("world", ("trackers", "reid", "pipeline", "benchmarks")),
+        ("pipeline", ("world",)),
+    ],
 )
 def test_algorithms_do_not_know_the_rest(package, strangers):
     for stranger in strangers:

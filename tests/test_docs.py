@@ -75,7 +75,7 @@ def test_file_map_names_every_file():
     links = set(LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
     files = {
         path.relative_to(ROOT).as_posix()
-        for package in ("pipeline", "trackers", "reid")
+        for package in ("pipeline", "trackers", "reid", "world")
         for path in (ROOT / package).rglob("*.py")
         if path.name != "__init__.py"
     }
@@ -122,6 +122,9 @@ def check_python(arguments):
     command = cli.commands.get(arguments[1])
     assert command or arguments[1].startswith("--"), f"unknown command {arguments[1]}"
     rest = arguments[1:] if command is None else arguments[2:]
+    if isinstance(command, click.Group):
+        command, rest = command.commands.get(rest[0]), rest[1:]
+        assert command, f"unknown command {arguments[2]}"
     parameters = (command or cli).make_context("run.py", rest).params  # raises for what does not exist
     if "changes" in parameters:
         assert config.load_processing(parameters["preset"], parameters["changes"]).sinks
@@ -131,6 +134,8 @@ def check_python(arguments):
     ("line", "fault"),
     [
         ("run.py rescore runs/today", "unknown command"),
+        ("run.py benchmark sight", "unknown command"),
+        ("run.py benchmark site --seed 3", "No such option"),
         ("run.py --souces cams.yaml", "No such option"),
         ("run.py evaluate runs/today", "Missing"),
         ("run.py --set tracker.age=1", "unknown key"),

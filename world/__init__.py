@@ -1,0 +1,1 @@
+"""A synthetic site: people walk through it, cameras look at it, and everything about it is known exactly."""

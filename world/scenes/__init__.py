@@ -1,0 +1,13 @@
+"""The scenes that can be rendered, by name."""
+
+from __future__ import annotations
+
+from world.scenes.campus import CAMPUS
+from world.scenes.mall import MALL
+from world.scenes.museum import OVERLAP
+from world.scenes.school import LOOKALIKES
+from world.scenes.station import DROP
+from world.scenes.street import DEMO, LOWFPS
+from world.site import Scene
+
+SCENES: dict[str, Scene] = {scene.name: scene for scene in (DEMO, MALL, CAMPUS, LOOKALIKES, LOWFPS, DROP, OVERLAP)}
