@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ _TALLEST, _SMALLEST = 280.0, 48.0  # pixels: nearer and farther people are left 
 _CHUNK = 50  # people loaded at a time
 _LARGEST = 384, 512  # pixels
 _PAGE = 2304, 768  # drawn pixels, SUPER for each pixel of the picture
+_KEPT = 8  # chunks that stay dressed, of about 30 MB each
 _WRITING = 64  # crops that wait to be written
 _SECONDS = 4.0  # of each walk
 _TRIES = 20  # walks drawn before somebody stands
 _BESIDE = 0.35  # share of the walks with somebody beside
-_FINE_FROM = 280
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,8 +88,7 @@ def crops_of(
         studio = _Studio(scene.site, [chosen[number][1] for number in numbers], jitter)
         try:
             for start in range(people.start - people.start % _CHUNK, people.stop, _CHUNK):
-                cast = draw_cast(_CHUNK, seed * 100_003 + start, common=common)
-                studio.load(cast, start // _CHUNK)
+                studio.load(_cast(seed * 100_003 + start, common), start // _CHUNK)
                 present = [person for person in range(start, start + _CHUNK) if person in people]
                 for own, number in enumerate(numbers):
                     walks = {person: np.random.default_rng([seed, 3, person, number]) for person in present}
@@ -96,6 +96,12 @@ def crops_of(
                         yield Crop(person, number, index, image)
         finally:
             studio.close()
+
+
+@lru_cache(_KEPT)
+def _cast(seed: int, common: float) -> Cast:
+    """The people of a chunk; kept, because each site wants them."""
+    return draw_cast(_CHUNK, seed, common=common)
 
 
 def write_market(crops: Iterator[Crop], output: Path, *, first_tested: int, told: Callable[[], None]) -> int:
@@ -205,12 +211,9 @@ class _Studio:
             ways.append(_straight(other + (other >= person), aside, towards, speed))
         moment = moments_of(ways * images, np.repeat(times, len(ways)))
         transforms = self._motion.pose(moment)
-        lens = self._views[camera].camera
-        depths = lens.project(np.column_stack([moment.places, np.full(len(moment.people), 0.9)]))[1]
-        coarse = lens.focal * 1.7 / np.maximum(depths, 0.5) < _FINE_FROM
         for first in range(0, len(moment.people), len(ways)):
             yield [
-                self._renderer.pose(int(moment.people[row]), transforms[row], coarse=bool(coarse[row]))
+                self._renderer.pose(int(moment.people[row]), transforms[row], coarse=True)
                 for row in range(first, first + len(ways))
             ]
 
