@@ -22,6 +22,7 @@ from rich.table import Table
 from pipeline.detectors.yolo import YoloSettings
 from pipeline.frames import Frame
 from reid.tracklets import CameraId
+from trackers.boxes import iou_matrix
 
 Boxes = npt.NDArray[np.float64]
 TALL, VISIBLE, OVERLAP, EVERY = 60.0, 0.5, 0.5, 8
@@ -65,19 +66,11 @@ def samples(clip: Path, details: Path) -> Iterator[tuple[Frame, Boxes]]:
 
 def judge(found: Boxes, truth: Boxes) -> npt.NDArray[np.int64]:
     """People who count, those of them found, detections, those of them on somebody."""
-    overlap = np.maximum(iou(found, truth[:, :4]), iou(found, truth[:, 4:8]))
+    overlap = np.maximum(iou_matrix(found, truth[:, :4]), iou_matrix(found, truth[:, 4:8]))
     counts = (truth[:, 3] - truth[:, 1] >= TALL) & (truth[:, 8] >= VISIBLE)
     hit = np.asarray(overlap >= OVERLAP)
     people, boxes = hit.sum(0) > 0, hit.sum(1) > 0
     return np.array([counts.sum(), np.sum(counts & people), len(found), np.sum(boxes)])
-
-
-def iou(a: Boxes, b: Boxes) -> Boxes:
-    """(N, M) of (N, 4) and (M, 4) xyxy boxes."""
-    corner = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(corner[1] - corner[0], 0, None).prod(-1)
-    areas = [np.clip(boxes[:, 2:4] - boxes[:, :2], 0, None).prod(-1) for boxes in (a, b)]
-    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
 
 
 def _shares(counts: npt.NDArray[np.int64]) -> tuple[str, str, str, str]:
