@@ -1,4 +1,4 @@
-"""The command line: `run` by default, `evaluate`, `doctor`, `benchmark`. Prints; decides nothing."""
+"""The command line: `run` by default, `evaluate`, `doctor`, `reid`, `benchmark`. Prints; decides nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from pipeline.errors import HandoffError, OutputError
+from pipeline.reid_evaluate import evaluate as score
+from pipeline.reid_export import export
+from pipeline.reid_train import train
 
 if TYPE_CHECKING:
     from pipeline.ticks import Ticks
@@ -148,6 +151,15 @@ def doctor(preset: str, changes: tuple[str, ...]) -> int:
     findings = checks.examine(preset, changes)
     console.print(checks.table(findings))
     return USAGE if any(finding.remedy for finding in findings) else 0
+
+
+@cli.group()
+def reid() -> None:
+    """Train the network that tells people apart, score it, export it."""
+
+
+for command in (train, score, export):
+    reid.add_command(command)
 
 
 @cli.group()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from pipeline import runfolder
 from pipeline.crosscheck import cross_faults, kinds_of
 from pipeline.detectors import DetectorSettings
 from pipeline.errors import ConfigError
-from pipeline.faults import Fault, faults_of, listed, nearest
+from pipeline.faults import nearest
+from pipeline.layers import Layers
 from pipeline.sinks import SinkSettings
-from pipeline.sources.address import lasting, redact
+from pipeline.sources.address import lasting
 from pipeline.sources.base import CameraSettings
-from pipeline.yamlfile import Location, YamlFile, value_of
+from pipeline.yamlfile import YamlFile
 from reid.embedder import EmbedderSettings
 from reid.linker import GalleryLinkerSettings
 from reid.topology import CameraLink
@@ -28,11 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = "default"  # preset
 PRESETS = ROOT / "configs"
 SECTIONS = ("detector", "embedder", "tracker", "linker", "sinks", "runtime")
+_KEYS = (*SECTIONS, "cameras", "links")
 _PRESET_RULE = "a preset holds processing settings only; cameras and links go into cams.yaml"
 RECORD = ("environment", "weights")  # what run.yaml holds beside the configuration
-
-
-C = TypeVar("C", bound="Processing")
 
 
 class RuntimeSettings(BaseModel, frozen=True, extra="forbid"):
@@ -98,16 +96,16 @@ def load(
     if not isinstance(file.data, dict):
         raise ConfigError(f"{sources}:1: must be a mapping with a list `cameras` (see docs/tutorial.md)")
     is_run = "environment" in file.data
-    layers = _Layers()
+    layers = Layers()
     if not is_run:
-        layers.add(_preset(preset or DEFAULT), SECTIONS, _PRESET_RULE)
+        layers.add(_preset(preset or DEFAULT), SECTIONS, _PRESET_RULE, _KEYS)
     elif preset is not None:
         raise ConfigError(
             f"--config {preset}: {sources} is the record of a run and holds all settings; leave --config out, or "
             "give the cams.yaml of that run"
         )
     remedy = "settings of the processing go into a preset (--config) or --set"
-    layers.add(file, ("cameras", "links", *((*SECTIONS, *RECORD) if is_run else ())), remedy)
+    layers.add(file, ("cameras", "links", *((*SECTIONS, *RECORD) if is_run else ())), remedy, _KEYS)
     for change in changes:
         layers.change(change)
     sinks = layers.data.get("sinks")
@@ -118,7 +116,7 @@ def load(
     for section in ("detector", "embedder"):
         if any(change.startswith(f"{section}.{key}=") for change in changes for key in ("weights", "type")):
             weights.pop(section, None)
-    config = _checked(layers, Config)
+    config = layers.checked(Config, cross_faults)
     if isinstance(record["environment"], dict):
         runfolder.warn_of_other_versions(sources, record["environment"])
     return LoadedConfig(config, sources.resolve().parent, weights)
@@ -136,11 +134,11 @@ def _demanded_weights(file: YamlFile, record: object) -> dict[str, str]:
 
 def load_processing(preset: str | None = None, changes: Sequence[str] = ()) -> Processing:
     """A preset without cameras; raises like `load`."""
-    layers = _Layers()
-    layers.add(_preset(preset or DEFAULT), SECTIONS, _PRESET_RULE)
+    layers = Layers()
+    layers.add(_preset(preset or DEFAULT), SECTIONS, _PRESET_RULE, _KEYS)
     for change in changes:
         layers.change(change)
-    return _checked(layers, Processing)
+    return layers.checked(Processing, cross_faults)
 
 
 def dump(config: Config, folder: Path) -> dict[str, Any]:
@@ -158,88 +156,6 @@ def dump(config: Config, folder: Path) -> dict[str, Any]:
     return data
 
 
-class _Layers:
-    """Settings laid over one another, with the origin of every value."""
-
-    def __init__(self) -> None:
-        self.data: dict[str, Any] = {}
-        self._origins: dict[Location, str] = {}
-        self._files: list[tuple[YamlFile, frozenset[str]]] = []
-        self.faults: list[tuple[str, Fault]] = []
-
-    def add(self, file: YamlFile, allowed: Sequence[str], remedy: str) -> None:
-        if not isinstance(file.data, dict):
-            raise ConfigError(f"{file.path}:1: must be a mapping of sections: {', '.join(allowed)}")
-        known = {}
-        for key, value in file.data.items():
-            if key in allowed:
-                known[key] = value
-                continue
-            hint = f"; {remedy}" if key in SECTIONS or key in {"cameras", "links"} else nearest(str(key), allowed)
-            self.faults.append((f"{file.path}:{file.line((str(key),))}", ((str(key),), "unknown key" + hint)))
-        self.data = _merged(self.data, known)
-        self._files.append((file, frozenset(known)))
-
-    def change(self, text: str) -> None:
-        key, equals, value = text.partition("=")
-        if not equals or not key or "://" in key:
-            raise ConfigError(f"--set {redact(text)}: must be section.key=value, as in --set tracker.max_age=2.0")
-        shown = f"--set {key}={redact(value)}"
-        parsed = value_of(value)
-        location: list[str | int] = []
-        place: Any = self.data
-        parts = key.split(".")
-        for part in parts[:-1]:
-            step = _step(place, part, shown)
-            location.append(step)
-            if isinstance(place, dict) and step not in place:
-                place[step] = {}
-                self._origins[tuple(location)] = shown
-            place = place[step]
-            if not isinstance(place, (dict, list)):
-                raise ConfigError(f"{shown}: '{part}' has no keys of its own")
-        step = _step(place, parts[-1], shown)
-        if step == "type" and place.get("type") != parsed:
-            place.clear()  # another kind of part: the settings of the old one mean nothing to it
-        place[step] = parsed
-        self._origins[(*location, step)] = shown
-
-    def origin(self, location: Location) -> str:
-        """File and line of a value, or the --set that gave it."""
-        for length in range(len(location), 0, -1):
-            if location[:length] in self._origins:
-                return self._origins[location[:length]]
-        for file, keys in reversed(self._files):
-            if not location or (location[0] in keys and _reaches(file.data, location)):
-                return f"{file.path}:{file.line(location)}"
-        for file, keys in reversed(self._files):
-            if location[0] in keys:
-                return f"{file.path}:{file.line(location)}"
-        return f"{self._files[-1][0].path}:1"
-
-
-def _step(place: Any, part: str, change: str) -> str | int:
-    """A key of a dict; for a list an index, or the index of the entry of that `type` or `name`."""
-    if not isinstance(place, list):
-        return part
-    if part.isdigit() and int(part) < len(place):
-        return int(part)
-    for index, entry in enumerate(place):
-        if isinstance(entry, dict) and part in (entry.get("type"), entry.get("name")):
-            return index
-    there = [str(entry.get("name") or entry.get("type")) for entry in place if isinstance(entry, dict)]
-    raise ConfigError(f"{change}: no entry '{part}' in the list{nearest(part, there)}")
-
-
-def _reaches(data: Any, location: Location) -> bool:
-    for part in location:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
-
-
 def _preset(name: str) -> YamlFile:
     if name.endswith((".yaml", ".yml")):
         return YamlFile(Path(name))
@@ -247,35 +163,6 @@ def _preset(name: str) -> YamlFile:
     if name not in names:
         raise ConfigError(f"--config {name}: no such preset" + nearest(name, names))
     return YamlFile(PRESETS / f"{name}.yaml")
-
-
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """``over`` laid over ``base``; a section of another `type` replaces instead of mixing."""
-    result = copy.deepcopy(base)
-    for key, value in over.items():
-        old = result.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        if isinstance(old, dict) and both and value.get("type", old.get("type")) == old.get("type"):
-            result[key] = _merged(old, value)
-        else:
-            result[key] = copy.deepcopy(value)
-    return result
-
-
-def _checked(layers: _Layers, model: type[C]) -> C:
-    faults = [f"{origin}: {listed([fault], lambda _: '')[2:]}" for origin, fault in layers.faults]
-    config = None
-    found: list[Fault] = []
-    try:
-        config = model.model_validate(layers.data)
-    except ValidationError as error:
-        found = faults_of(error, layers.data, model)
-    found += cross_faults(layers.data)
-    if found:
-        faults.append(listed(found, layers.origin))
-    if faults or config is None:
-        raise ConfigError("\n".join(faults))
-    return config
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,8 @@ from rich.text import Text
 from pipeline.config import load_processing
 from pipeline.errors import HandoffError, WeightsError
 from pipeline.frames import Frame
+from reid.choice import Measured
+from reid.embedder import OsnetSettings, measure
 from reid.openvino_import import openvino_core
 from reid.tracklets import CameraId
 from reid.weights import find_weights
@@ -168,6 +170,17 @@ def _warm_up(section: str, settings: object) -> Iterator[Finding]:
     yield Finding(
         f"{section} warm-up", f"ready in {built:.1f} s; {milliseconds:.1f} ms for {what}{how and '; ' + how}"
     )
+    if isinstance(settings, OsnetSettings):
+        for measured in measure(settings):
+            yield _runtime(measured, chosen=measured.name == part.runtime)
+
+
+def _runtime(measured: Measured, *, chosen: bool) -> Finding:
+    """What one runtime does here; which is used is said above, and no fault is found with the others."""
+    parity = measured.parity
+    verdict = f"{parity}: {'passes' if parity.passed else 'does not pass'}" if parity else "the reference"
+    state = f"{measured.crops_per_second:.0f} crops a second; {verdict}"
+    return Finding(f"embedder in {measured.name}", f"{state}; this is used" if chosen else state)
 
 
 def _timed(call: Callable[[], object]) -> float:

@@ -5,18 +5,24 @@ To add one: a settings class with `type` and `build()`, an embedder, and the set
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
+from reid.choice import Measured, choose_for_export, choose_runtime, measure_runtimes
 from reid.crops import HEIGHT, CropBatch, Image
-from reid.runtimes import Device, Precision, RuntimeName, choose_runtime
+from reid.errors import WeightsError
+from reid.exported import ExportedModel, is_export, read_exported
+from reid.runtimes import Device, Precision, RuntimeName
 from reid.tracklets import FloatArray
 from reid.weights import find_weights, load_osnet
+
+if TYPE_CHECKING:
+    from reid.osnet import OSNet
 
 
 class Embedder(Protocol):
@@ -41,11 +47,12 @@ class Embedder(Protocol):
 
 
 class OsnetSettings(BaseModel, frozen=True, extra="forbid"):
-    """OSNet, from a checkpoint file."""
+    """OSNet, from a checkpoint or an exported model."""
 
     type: Literal["osnet"] = "osnet"
     weights: str = Field(
-        description="Checkpoint (.pth): a path from here, from the program's folder, or absolute."
+        description="Checkpoint (.pth) or exported model (.xml, .onnx): a path from here, from the program's "
+        "folder, or absolute."
     )
     architecture: str | None = Field(
         None, description="Name of the OSNet; found out from the checkpoint by default."
@@ -53,7 +60,9 @@ class OsnetSettings(BaseModel, frozen=True, extra="forbid"):
     runtime: RuntimeName = Field("auto", description="auto: torch on CUDA, else OpenVINO.")
     device: Device = Field("auto", description="auto: CUDA where there is a device.")
     precision: Precision = Field(
-        "auto", description="Of the arithmetic. auto: the fastest that agrees with torch in single precision."
+        "auto",
+        description="Of the arithmetic. auto: the fastest that agrees with torch in single precision; any other "
+        "is used even if it does not (docs/runtimes.md has the cost). int8 needs an exported model.",
     )
     batch: int = Field(64, ge=1, le=4096, description="Most crops in one call of the runtime.")
 
@@ -75,24 +84,28 @@ class StripesSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class OsnetEmbedder:
-    """OSNet in the fastest runtime that passes the parity gate (`reid.parity`), warmed up by it.
+    """OSNet in the fastest runtime that passes the parity gate (`reid.choice`), warmed up by it.
 
     Attributes:
         architecture: the network's name.
         parity: how well the runtime agrees with torch f32; None where it is torch f32.
+        runtime: name of the runtime.
         description: network, runtime, device and precision, and which faster precisions were rejected and why.
     """
 
     def __init__(self, settings: OsnetSettings) -> None:
-        network, self.architecture = load_osnet(
-            find_weights(settings.weights, setting="embedder.weights"), settings.architecture
-        )
-        self._runtime, self.parity = choose_runtime(
-            network, settings.runtime, settings.device, settings.precision, settings.batch
-        )
-        self.description = f"{self.architecture}, {self._runtime.description}"
+        weights, self.architecture = _load(settings)
+        wanted = settings.runtime, settings.device, settings.precision, settings.batch
+        if isinstance(weights, ExportedModel):
+            choice = choose_for_export(weights, *wanted)
+        else:
+            choice = choose_runtime(weights, *wanted)
+        self._runtime, self.parity = choice.runtime, choice.parity
+        self.runtime = self._runtime.name
+        rejected = f" ({'; '.join(choice.rejected)})" if choice.rejected else ""
+        self.description = f"{self.architecture}, {self._runtime.description}{rejected}"
         self._crops, self._batch = CropBatch(), settings.batch
-        self.dimension, self.batches = 512, 0
+        self.dimension, self.batches = self._runtime.dimension, 0
 
     def embed(self, images: Sequence[Image], boxes: Sequence[FloatArray]) -> list[FloatArray]:
         """See `Embedder.embed`; more crops than `batch` are split into several calls."""
@@ -142,6 +155,25 @@ class StripesEmbedder:
         row = np.sqrt(np.concatenate(parts))
         unit: FloatArray = (row / np.linalg.norm(row)).astype(np.float32)
         return unit
+
+
+def measure(settings: OsnetSettings) -> Iterator[Measured]:
+    """Every runtime for these weights on this machine, whatever the settings choose; raises like `build`."""
+    return measure_runtimes(_load(settings)[0], settings.batch)
+
+
+def _load(settings: OsnetSettings) -> tuple[OSNet | ExportedModel, str]:
+    """The weights, and the network's name."""
+    path = find_weights(settings.weights, setting="embedder.weights")
+    if not is_export(path):
+        return load_osnet(path, settings.architecture)
+    exported = read_exported(path)
+    if settings.architecture not in (None, exported.architecture):
+        raise WeightsError(
+            f"{path}: an export of {exported.architecture}, but embedder.architecture is {settings.architecture}; "
+            f"set it to {exported.architecture} or leave it out"
+        )
+    return exported, exported.architecture
 
 
 EmbedderSettings = Annotated[OsnetSettings | StripesSettings, Field(discriminator="type")]

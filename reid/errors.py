@@ -1,4 +1,4 @@
-"""The root of all errors, and the one that weights raise; `pipeline.errors` draws the whole tree."""
+"""The root of all errors, and those that weights and crops raise; `pipeline.errors` draws the whole tree."""
 
 
 class HandoffError(Exception):
@@ -7,3 +7,7 @@ class HandoffError(Exception):
 
 class WeightsError(HandoffError):
     """A weight file is absent, corrupted, or of another architecture than asked for."""
+
+
+class DataError(HandoffError):
+    """A folder of crops, or the state of an interrupted training, is absent or cannot be used."""

@@ -6,7 +6,9 @@ little; both are measured here, on crops that are drawn, so that it needs no dat
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,6 +18,7 @@ from reid.crops import HEIGHT, WIDTH, Image
 from reid.tracklets import FloatArray
 
 MIN_COSINE: Final = 0.999
+ROUNDING: Final = 0.5  # no rounding, not even to 8 bits, has been seen to bring a row below it: a fault has
 RANK_TOLERANCE: Final = 0.01  # crops whose cosine distances to a query differ by less may change places
 GATE_CROPS: Final = 64  # distinct ones; torch on a CPU embeds about 30 a second with osnet_x1_0
 _SINGLES, _ODD = 3, 7  # how many crops are tried one by one, and a batch size that divides nothing
@@ -48,24 +51,33 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        """Whether the runtime may be used."""
+        """Whether the runtime may be used without being asked for by name."""
         return self.cosine > MIN_COSINE and self.swapped == 0
+
+    @property
+    def broken(self) -> bool:
+        """Whether rows are missing, not finite, or further from the reference than rounding takes them."""
+        return self.cosine < ROUNDING
 
     def __str__(self) -> str:
         return f"cosine {self.cosine:.5f} at batch {self.batch}, {self.swapped} ranks swapped"
 
 
-def check_parity(runtime: Embeds, reference: FloatArray, max_batch: int | None = None) -> Parity:
+def check_parity(
+    runtime: Embeds, reference: FloatArray, max_batch: int | None = None, crops: Image | None = None
+) -> Parity:
     """Compare a runtime with the reference at batch 1, 7 and the largest.
 
     Args:
         runtime: what to judge.
-        reference: (N, D) rows of ``gate_crops(N)`` by torch in single precision.
+        reference: (N, D) rows of the crops by torch in single precision.
         max_batch: the largest batch that the runtime will be given; N when None. Crops are repeated to fill it.
+        crops: (N, 256, 128, 3) uint8 BGR; ``gate_crops(N)`` when None.
     """
     largest = max_batch or len(reference)
     order = np.arange(max(largest, len(reference))) % len(reference)
-    crops, wanted = gate_crops(len(reference))[order], reference[order]
+    distinct = gate_crops(len(reference)) if crops is None else crops
+    crops, wanted = distinct[order], reference[order]
     small = [slice(i, i + 1) for i in range(_SINGLES)] + [slice(_SINGLES, _SINGLES + min(_ODD, largest))]
     large = [slice(i, i + largest) for i in range(0, len(crops), largest)]
     given = [runtime.embed(crops[part]) for part in small + large]
@@ -103,6 +115,12 @@ def gate_crops(count: int) -> Image:
     """
     rng = np.random.default_rng(0)
     return np.stack([_pedestrian(rng) for _ in range(count)])
+
+
+@cache
+def gate_fingerprint() -> str:
+    """Short sha256 of the gate's crops: rows kept in a file are those of these crops only."""
+    return hashlib.sha256(gate_crops(GATE_CROPS).tobytes()).hexdigest()[:16]
 
 
 def _pedestrian(rng: np.random.Generator) -> Image:

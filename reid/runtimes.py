@@ -1,14 +1,13 @@
-"""What turns a batch of crops into embeddings: torch (CUDA half, CPU) or OpenVINO (precision by instruction set).
+"""What turns a batch of crops into embeddings: torch (CPU, CUDA) and OpenVINO, each with one precision.
 
 Normalisation, channel order and unit length are part of the network's graph, so that a runtime takes the uint8
-batch as it is. No runtime is trusted: each one must agree with torch in single precision before it is used.
+batch as it is. Which one is used, `reid.choice` decides.
 """
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from reid.crops import HEIGHT, WIDTH, Image
 from reid.errors import HandoffError
 from reid.openvino_import import import_openvino, openvino_core
-from reid.parity import GATE_CROPS, Parity, check_parity, gate_crops
 from reid.tracklets import FloatArray
 
 if TYPE_CHECKING:
@@ -24,39 +22,31 @@ if TYPE_CHECKING:
 
     from reid.osnet import OSNet
 
-__all__ = [
-    "Device",
-    "OpenVinoRuntime",
-    "Precision",
-    "Runtime",
-    "RuntimeName",
-    "TorchRuntime",
-    "check_parity",
-    "choose_runtime",
-    "gate_crops",
-    "precisions_of_cpu",
-    "to_openvino",
-]
-
-log = logging.getLogger(__name__)
-
 Device = Literal["auto", "cpu", "cuda"]
 RuntimeName = Literal["auto", "torch", "openvino"]
-Precision = Literal["auto", "f32", "bf16", "f16"]
-Candidate = tuple[str, Callable[[], "Runtime"]]  # its name, and what makes it
+Precision = Literal["auto", "f32", "f16", "bf16", "int8"]
 
 _CAPABILITIES = {"f16": "FP16", "bf16": "BF16", "f32": "FP32"}  # fastest first, as OpenVINO names what a CPU has
 _PART = 4  # crops that one core works on at a time: more gain nothing, fewer pay for each layer anew
 _EAGER_BATCH = 8  # torch on a CPU slows down beyond it: the activations fall out of the cache
+_CUDA_BATCH = 4096
 
 
 class Runtime(Protocol):
-    """Embeds crops."""
+    """Embeds crops.
 
-    description: str  # what it is, for people: runtime, device, precision, and what was tried before
+    Attributes:
+        name: runtime, device and precision, short.
+        description: the same with versions, for people.
+        dimension: D, numbers in a row.
+    """
+
+    name: str
+    description: str
+    dimension: int
 
     def embed(self, batch: Image) -> FloatArray:
-        """(N, 256, 128, 3) uint8 BGR -> (N, 512) float32 unit rows."""
+        """(N, 256, 128, 3) uint8 BGR -> (N, D) float32 unit rows."""
 
 
 class TorchRuntime:
@@ -69,31 +59,23 @@ class TorchRuntime:
     def __init__(self, network: OSNet, device: Literal["cpu", "cuda"], precision: Precision = "auto") -> None:
         import torch
 
-        from reid.osnet import EmbeddingNetwork
+        from reid.osnet import FEATURE_DIMENSION
 
-        if device == "cuda" and not torch.cuda.is_available():
-            raise HandoffError("embedder.device is cuda, but torch sees no CUDA device; set embedder.device=cpu")
         if precision == "auto":
             precision = "f16" if device == "cuda" else "f32"
-        if device == "cpu" and precision != "f32":
-            raise HandoffError(
-                f"embedder.precision is {precision}, but torch on the CPU computes in f32; "
-                "set embedder.runtime=openvino or embedder.precision=auto"
-            )
+        self._module = torch_module(network, device, precision)
         self._cuda = device == "cuda"
-        self._batch = 4096 if self._cuda else _EAGER_BATCH
-        types = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
-        module = EmbeddingNetwork(network).to(torch.device(device))
-        module.network.to(dtype=types[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._module = module.eval()
+        self._batch = _CUDA_BATCH if self._cuda else _EAGER_BATCH
         self._staging = torch.empty((0, HEIGHT, WIDTH, 3), dtype=torch.uint8)
+        self.name = f"torch {'CUDA' if self._cuda else 'CPU'} {precision}"
         self.description = f"torch {torch.__version__} {'CUDA' if self._cuda else 'CPU'} {precision}"
+        self.dimension = FEATURE_DIMENSION
 
     def embed(self, batch: Image) -> FloatArray:
         """See `Runtime.embed`."""
         import torch
 
-        rows = np.empty((len(batch), 512), np.float32)
+        rows = np.empty((len(batch), self.dimension), np.float32)
         with torch.inference_mode():
             for start in range(0, len(batch), self._batch):
                 part = batch[start : start + self._batch]
@@ -112,6 +94,37 @@ class TorchRuntime:
         return staged.to("cuda", non_blocking=True)
 
 
+def torch_module(network: OSNet, device: Literal["cpu", "cuda"], precision: str) -> torch.nn.Module:
+    """The network with its pre- and post-processing on a device, channels last, convolutions in ``precision``.
+
+    Raises:
+        HandoffError: if the device or the precision is not there.
+    """
+    import torch
+
+    from reid.osnet import EmbeddingNetwork
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise HandoffError("embedder.device is cuda, but torch sees no CUDA device; set embedder.device=cpu")
+    if device == "cpu" and precision != "f32":
+        raise HandoffError(
+            f"embedder.precision is {precision}, but torch on the CPU computes in f32; "
+            "set embedder.runtime=openvino or embedder.precision=auto"
+        )
+    types = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
+    if precision not in types:
+        raise HandoffError(f"torch does not compute in {precision}; {REMEDY_INT8}")
+    module = EmbeddingNetwork(network).to(torch.device(device))
+    module.network.to(dtype=types[precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module.eval()
+
+
+REMEDY_INT8 = (
+    "int8 needs ranges measured on crops: export with `run.py reid export --precision int8` and name the .xml in "
+    "embedder.weights, or set embedder.precision=auto"
+)
+
+
 class OpenVinoRuntime:
     """OpenVINO on the CPU with one precision; any batch size.
 
@@ -120,11 +133,13 @@ class OpenVinoRuntime:
     The parts have one of two fixed sizes, for which OpenVINO makes faster code than for a size yet unknown.
 
     Args:
-        model: from `to_openvino`.
+        model: from `to_openvino` or `reid.exported`.
         precision: of the arithmetic; f16 and bf16 are slow or refused where the CPU has no instructions for them.
+            What a model has quantised to int8 is computed so whatever is given here.
+        label: the precision for people, where it is another.
     """
 
-    def __init__(self, model: Any, precision: str) -> None:
+    def __init__(self, model: Any, precision: str, label: str | None = None) -> None:
         openvino = import_openvino()
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         self._queues = {}
@@ -134,12 +149,14 @@ class OpenVinoRuntime:
             queue = openvino.AsyncInferQueue(openvino_core().compile_model(fixed, "CPU", options))
             queue.set_callback(_store)
             self._queues[size] = queue
-        self.description = f"OpenVINO {openvino.__version__.split('-')[0]} CPU {precision}"
+        self.name = f"OpenVINO {label or precision}"
+        self.description = f"OpenVINO {openvino.__version__.split('-')[0]} CPU {label or precision}"
+        self.dimension = int(model.output(0).get_partial_shape()[1].get_length())
 
     def embed(self, batch: Image) -> FloatArray:
         """See `Runtime.embed`."""
         batch = np.ascontiguousarray(batch)
-        rows = np.empty((len(batch), 512), np.float32)
+        rows = np.empty((len(batch), self.dimension), np.float32)
         for start, size in self._parts(len(batch)):
             crops = batch[start : start + size]
             self._queues[size].start_async({0: crops}, userdata=rows[start : start + size], share_inputs=True)
@@ -183,74 +200,3 @@ def precisions_of_cpu() -> list[str]:
     """What OpenVINO can compute in on this CPU, fastest first."""
     there = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return [name for name, capability in _CAPABILITIES.items() if capability in there]
-
-
-def choose_runtime(
-    network: OSNet, name: RuntimeName, device: Device, precision: Precision, max_batch: int
-) -> tuple[Runtime, Parity | None]:
-    """The fastest runtime that agrees with torch in single precision, and how well it does.
-
-    Args:
-        network: in eval mode.
-        name: auto is torch where CUDA is used, else OpenVINO.
-        device: auto is CUDA where there is a device and the runtime is not OpenVINO.
-        precision: auto tries what the device computes in, fastest first.
-        max_batch: the largest batch that the runtime will be given.
-
-    Returns:
-        The runtime, whose description says what was rejected, and its parity; None for the reference itself.
-
-    Raises:
-        HandoffError: if what is asked for by name is not there or does not agree.
-    """
-    import torch
-
-    if name == "openvino" and device == "cuda":
-        raise HandoffError("embedder.runtime=openvino runs on the CPU; set embedder.device=cpu or runtime=torch")
-    cuda = device == "cuda" or (device == "auto" and name != "openvino" and torch.cuda.is_available())
-    if name == "torch" and not cuda:
-        reference = TorchRuntime(network, "cpu", precision)
-        reference.embed(gate_crops(1))
-        return reference, None
-    candidates = _on_cuda(network, precision) if cuda else _on_openvino(network, precision)
-    reference = TorchRuntime(network, "cpu")
-    rows = reference.embed(gate_crops(GATE_CROPS))
-    rejected: list[str] = []
-    for label, make in candidates:
-        runtime = make()
-        parity = check_parity(runtime, rows, max_batch)
-        if parity.passed:
-            runtime.description += f" ({'; '.join(rejected)})" if rejected else ""
-            log.info("embedder: %s; against torch f32: %s", runtime.description, parity)
-            return runtime, parity
-        rejected.append(f"not {label}: {parity}")
-        log.debug("embedder: %s does not agree with torch f32 and is not used: %s", runtime.description, parity)
-    return _last_resort(reference, rejected, explicit=name != "auto" or precision != "auto"), None
-
-
-def _on_cuda(network: OSNet, precision: Precision) -> list[Candidate]:
-    wanted: tuple[Precision, ...] = ("f16", "f32") if precision == "auto" else (precision,)
-    TorchRuntime(network, "cuda", wanted[0])  # says at once when there is no device
-    return [(each, lambda each=each: TorchRuntime(network, "cuda", each)) for each in wanted]  # type: ignore[misc]
-
-
-def _on_openvino(network: OSNet, precision: Precision) -> list[Candidate]:
-    there = precisions_of_cpu()
-    if precision != "auto" and precision not in there:
-        raise HandoffError(f"embedder.precision is {precision}, but this CPU has {', '.join(there)}")
-    model = to_openvino(network)
-    wanted = there if precision == "auto" else [precision]
-    return [(each, lambda each=each: OpenVinoRuntime(model, each)) for each in wanted]  # type: ignore[misc]
-
-
-def _last_resort(reference: TorchRuntime, rejected: list[str], *, explicit: bool) -> TorchRuntime:
-    """Torch on the CPU, unless something else was asked for by name."""
-    reasons = "; ".join(rejected)
-    if explicit:
-        raise HandoffError(
-            f"no runtime of the wanted kind agrees with torch f32 ({reasons}); "
-            "leave embedder.precision at auto, or set embedder.runtime=torch"
-        )
-    log.warning("embedder: torch on the CPU is used, which is several times slower than OpenVINO: %s", reasons)
-    reference.description += f" ({reasons})"
-    return reference

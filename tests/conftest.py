@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from benchmarks.demo_clips import VIEWS, Walk, write_demo
+
+# A busy machine is no fault of the program.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,9 +323,7 @@ def test_a_name_that_is_too_long_for_a_file(tmp_path):
 
 def test_an_empty_preset_and_one_that_cannot_be_read(tmp_path):
     empty = str(write(tmp_path, "", "empty.yaml"))
-    assert faults(tmp_path, GOOD, preset=empty)[0].startswith(
-        "empty.yaml:1: must be a mapping of sections: detector"
-    )
+    assert faults(tmp_path, GOOD, preset=empty)[0].startswith("empty.yaml:1: must be a mapping of: detector")
     with pytest.raises(ConfigError, match=r"empty\.yaml:1: must be a mapping"):
         config.load_processing(empty)
     assert "cannot be read: File name too long" in faults(tmp_path, GOOD, preset="n" * 300 + ".yaml")[0]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from pipeline import doctor
 from pipeline.errors import ConfigError
+from reid.choice import Measured
+from reid.embedder import OsnetSettings
+from reid.parity import Parity
 
 
 def subjects(findings):
@@ -60,6 +64,34 @@ def test_weights_that_cannot_be_loaded_are_a_finding(tmp_path):
     assert found["embedder weights"].remedy == ""
     assert found["embedder warm-up"].state == "not usable"
     assert str(bad) in found["embedder warm-up"].remedy
+
+
+def test_every_runtime_of_the_embedder_is_told_with_speed_and_verdict(tmp_path, monkeypatch):
+    class Part:
+        runtime, description = "OpenVINO f32", "osnet_x0_25, OpenVINO f32"
+
+        def embed(self, images, boxes):
+            return [np.zeros((len(rows), 512), np.float32) for rows in boxes]
+
+        def close(self):
+            pass
+
+    found = [
+        Measured("OpenVINO bf16", 1200.4, Parity(0.998, 64, 12)),
+        Measured("OpenVINO f32", 700.6, Parity(1.0, 7, 0)),
+        Measured("torch CPU f32", 100.0, None),
+    ]
+    (tmp_path / "osnet.pth").touch()
+    monkeypatch.setattr(OsnetSettings, "build", lambda _: Part())
+    monkeypatch.setattr(doctor, "measure", lambda _: iter(found))
+    changes = ["embedder.type=osnet", f"embedder.weights={tmp_path / 'osnet.pth'}"]
+    told = subjects(doctor.examine("demo", changes))
+    assert told["embedder in OpenVINO bf16"].state == (
+        "1200 crops a second; cosine 0.99800 at batch 64, 12 ranks swapped: does not pass"
+    )
+    assert told["embedder in OpenVINO f32"].state.endswith("0 ranks swapped: passes; this is used")
+    assert told["embedder in torch CPU f32"].state == "100 crops a second; the reference"
+    assert not any(finding.remedy for subject, finding in told.items() if subject.startswith("embedder in"))
 
 
 def test_a_missing_codec_is_named(monkeypatch):

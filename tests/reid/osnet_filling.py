@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from reid.osnet import OSNet, create_osnet
+
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
@@ -31,6 +33,13 @@ def fill(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             values = 0.2 * values
         filled[key] = state[key] if key.endswith("num_batches_tracked") else torch.from_numpy(values)
     return filled
+
+
+def filled(name: str) -> OSNet:
+    """A network in eval mode with such weights."""
+    network = create_osnet(name).eval()
+    network.load_state_dict(fill(network.state_dict()))
+    return network
 
 
 def images() -> torch.Tensor:

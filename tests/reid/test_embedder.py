@@ -147,7 +147,7 @@ def test_the_union_chooses_by_type():
     [
         {"type": "osnet"},
         {"type": "osnet", "weights": "a.pth", "batch": 0},
-        {"type": "osnet", "weights": "a.pth", "precision": "int8"},
+        {"type": "osnet", "weights": "a.pth", "precision": "int4"},
         {"type": "osnet", "weights": "a.pth", "runtime": "onnx"},
         {"type": "stripes", "stripes": 0},
         {"type": "stripes", "colour": "red"},

@@ -1,9 +1,19 @@
 """The parity gate lets through what is right, and nothing else."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
-from reid.parity import MIN_COSINE, RANK_TOLERANCE, check_parity, count_swapped, gate_crops
+from reid.parity import (
+    GATE_CROPS,
+    MIN_COSINE,
+    RANK_TOLERANCE,
+    check_parity,
+    count_swapped,
+    gate_crops,
+    gate_fingerprint,
+)
 
 CROPS = 16
 PROJECTION = np.random.default_rng(0).normal(size=(8 * 4 * 3, 32)).astype(np.float32)
@@ -79,6 +89,33 @@ def test_what_low_precision_does_passes(reference):
 )
 def test_a_broken_runtime_is_rejected(reference, change):
     assert not check_parity(Defect(change), reference).passed
+
+
+def test_crops_of_ones_own_can_be_given(reference):
+    crops = gate_crops(CROPS)[::-1].copy()
+    assert check_parity(Honest(), reference[::-1], crops=crops).passed
+    assert not check_parity(Honest(), reference, crops=crops).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        (lambda rows: noisy(rows, 0.3), False),
+        (lambda rows: noisy(rows, 3.0), True),
+        (one_nan, True),
+        (lambda rows: rows[:-1], True),
+        (lambda rows: -rows, True),
+    ],
+    ids=["coarse rounding", "noise", "nan", "row lost", "sign"],
+)
+def test_what_no_rounding_does_is_told_from_what_it_does(reference, change, broken):
+    parity = check_parity(Defect(change), reference)
+    assert not parity.passed
+    assert parity.broken == broken
+
+
+def test_the_fingerprint_is_that_of_all_crops():
+    assert gate_fingerprint() == hashlib.sha256(gate_crops(GATE_CROPS).tobytes()).hexdigest()[:16]
 
 
 def test_an_error_at_one_batch_size_only_is_found_and_named(reference):

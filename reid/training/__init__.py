@@ -1,0 +1,1 @@
+"""Training and scoring of re-identification networks. Importing this pulls in no torch."""

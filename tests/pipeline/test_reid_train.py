@@ -1,0 +1,103 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+from pipeline.reid_train import PRESETS, load_settings, sparkline
+from tests.reid.training.people import write_people
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = [f"--set={change}" for change in ("height=64", "width=32", "batch=8", "threads=1", "validate_every=1")]
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory):
+    return write_people(tmp_path_factory.mktemp("crops") / "train", 8, images=2)
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_presets_load(preset):
+    assert load_settings(preset).architecture == "osnet_x0_25"
+
+
+def test_the_default_preset_holds_the_defaults_of_the_paper():
+    settings = load_settings("default")
+    assert (settings.optimiser, settings.rate, settings.label_smoothing, settings.loss) == (
+        "amsgrad",
+        0.0015,
+        0.1,
+        "softmax",
+    )
+
+
+def test_a_training_from_the_command_line(crops, tmp_path, capfd):
+    command = ["reid", "train", "--train", str(crops), "--hold-out", "0.25", "--set", "epochs=2", *SMALL]
+    command += ["--output", str(tmp_path / "run"), "--device", "cpu"]
+    assert cli.main(command) == 0
+    said = capfd.readouterr().err
+    assert "training osnet_x0_25 on crops0/train: 24 pictures, 6 people, 2 cameras" in said
+    assert "epoch 2 of 2" in said
+    assert f"--set embedder.weights={tmp_path / 'run' / 'best.pth'}" in said
+    assert len(json.loads((tmp_path / "run" / "history.json").read_text())["epochs"]) == 2
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 10_000
+    assert cli.main(command) == 0
+    assert "is complete after epoch 2" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--train", "nowhere"], "nowhere: no such folder"),
+        (["--train", "CROPS:50-60"], "no pictures; its identities go from 1 to 8"),
+        (["--train", "CROPS*0"], "would show nothing"),
+        (["--train", "CROPS", "--config", "studnt"], "did you mean 'student'?"),
+        (["--train", "CROPS", "--set", "optimizer=sgd"], "optimizer: unknown key; did you mean 'optimiser'?"),
+        (["--train", "CROPS", "--set", "epochs=0", "--set", "rate=-1"], "epochs: .*\n.*rate: "),
+        (["--train", "CROPS", "--validate", "CROPS", "--hold-out", "0.1"], "give one of them"),
+        (["--train", "CROPS", "--hold-out", "0.01"], "leaves nobody of 8 people"),
+        (["--train", "CROPS", "--set", "weights=none.pth", "--set", "batch=8"], "none.pth: not found"),
+        (["--train", "CROPS"], "32 pictures do not fill a batch of 64"),
+    ],
+)
+def test_what_is_wrong_is_said(crops, tmp_path, capfd, arguments, words):
+    arguments = [argument.replace("CROPS", str(crops)) for argument in arguments]
+    assert cli.main(["reid", "train", *arguments, "--output", str(tmp_path / "run")]) == cli.USAGE
+    assert re.search(words, capfd.readouterr().err)
+
+
+def test_folders_of_one_set_and_repetitions(crops, tmp_path, capfd):
+    source = f"{crops}:1-4+{crops}:1-4*2"
+    command = ["reid", "train", "--train", source, "--set", "epochs=1", *SMALL, "--output", str(tmp_path)]
+    assert cli.main([*command, "--device", "cpu"]) == 0
+    assert "64 pictures, 4 people, 2 cameras" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as a POSIX signal")
+def test_ctrl_c_keeps_what_was_learned(crops, tmp_path):
+    command = [sys.executable, "run.py", "reid", "train", "--train", str(crops), *SMALL, "--device", "cpu"]
+    command += ["--output", str(tmp_path), "--set", "epochs=500"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr is not None
+    history = tmp_path / "history.json"
+    while not history.exists() and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == cli.INTERRUPTED, said
+    assert "stopped; the same command goes on" in said
+    assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_curves_in_characters():
+    assert sparkline([1, 2, 3]) == "▁▅█"
+    assert sparkline([2, 2]) == "▁▁"
+    assert sparkline([]) == ""
+    assert len(sparkline(range(100), width=10)) == 10
