@@ -17,6 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = [f"--set={change}" for change in ("height=64", "width=32", "batch=8", "threads=1", "validate_every=1")]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_torch_thread():
+    """Torch's threads wait for each other busily, which is slow where other tests run beside these."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def crops(tmp_path_factory):
     return write_people(tmp_path_factory.mktemp("crops") / "train", 8, images=2)
