@@ -28,7 +28,7 @@ from reid.training.train import reading_threads
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True))
 @click.option("--architecture", default="osnet_x0_25", show_default=True)
-@click.option("--batch", default=204, show_default=True)
+@click.option("--batch", default=64, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--steps", default=20, show_default=True, help="Of a block.")
 @click.option("--blocks", default=4, show_default=True, help="Of each kind.")
