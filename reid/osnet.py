@@ -1,7 +1,7 @@
 """OSNet, the omni-scale network for person re-identification.
 
 Zhou et al., "Omni-Scale Feature Learning for Person Re-Identification", ICCV 2019 (osnet_x*), with instance
-normalisation after Pan et al., ECCV 2018 (osnet_ibn_x1_0) or placed by architecture search: Zhou et al., "Learning
+normalisation after Pan et al., ECCV 2018 (osnet_ibn_x*) or placed by architecture search: Zhou et al., "Learning
 Generalisable Omni-Scale Representations for Person Re-Identification", TPAMI 2021 (osnet_ain_x*).
 
 Modules are named as in torchreid, so that its published checkpoints load strictly. This is the only module of the
@@ -145,7 +145,7 @@ class OmniScaleBlock(nn.Module):
 
 
 class OSBlock(OmniScaleBlock):
-    """The block of osnet_x* and osnet_ibn_x1_0: streams ``conv2a`` to ``conv2d``."""
+    """The block of osnet_x* and osnet_ibn_x*: streams ``conv2a`` to ``conv2d``."""
 
     def _add_streams(self, channels: int) -> None:
         self.conv2a = LightConv(channels)
@@ -198,6 +198,12 @@ def _plain(width: float) -> Architecture:
     return Architecture(width, ((Norm.NONE, Norm.NONE),) * 3, stem_norm=False, ain=False)
 
 
+def _ibn(width: float) -> Architecture:
+    """Instance normalisation after the blocks of the first stage alone, as in the early stages of IBN-Net."""
+    first, later = (Norm.OUTSIDE, Norm.OUTSIDE), (Norm.NONE, Norm.NONE)
+    return Architecture(width, (first, later, later), stem_norm=True, ain=False)
+
+
 def _ain(width: float) -> Architecture:
     """The placement that the architecture search of TPAMI 2021 found best."""
     norms = ((Norm.INSIDE, Norm.INSIDE), (Norm.NONE, Norm.INSIDE), (Norm.INSIDE, Norm.NONE))
@@ -209,12 +215,8 @@ ARCHITECTURES: Final[dict[str, Architecture]] = {
     "osnet_x0_75": _plain(0.75),
     "osnet_x0_5": _plain(0.5),
     "osnet_x0_25": _plain(0.25),
-    "osnet_ibn_x1_0": Architecture(
-        1.0,
-        ((Norm.OUTSIDE, Norm.OUTSIDE), (Norm.NONE, Norm.NONE), (Norm.NONE, Norm.NONE)),
-        stem_norm=True,
-        ain=False,
-    ),
+    "osnet_ibn_x1_0": _ibn(1.0),
+    "osnet_ibn_x0_25": _ibn(0.25),
     "osnet_ain_x1_0": _ain(1.0),
     "osnet_ain_x0_75": _ain(0.75),
     "osnet_ain_x0_5": _ain(0.5),

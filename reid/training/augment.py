@@ -34,6 +34,9 @@ class AugmentSettings(BaseModel, frozen=True, extra="forbid"):
         saturation: see brightness.
         hue: shift drawn from -x to x, as a share of the colour circle.
         grey: probability of a picture without colour.
+        gain: factor of each colour channel, drawn from 1 - x to 1 + x: the colour of the light.
+        gamma: exponent drawn from exp(-x) to exp(x): how a camera renders shadows.
+        noise: standard deviation drawn from 0 to x, as a share of white: a sensor's.
         far: probability of a picture seen from farther away: made smaller, and large again.
         compress: probability of JPEG artefacts.
         erase: probability of random erasing (Zhong et al., AAAI 2020).
@@ -48,6 +51,9 @@ class AugmentSettings(BaseModel, frozen=True, extra="forbid"):
     saturation: Share = 0.2
     hue: float = Field(0.02, ge=0.0, le=0.5)
     grey: Share = 0.0
+    gain: Share = 0.0
+    gamma: Share = 0.0
+    noise: float = Field(0.0, ge=0.0, le=0.3)
     far: Share = 0.0
     compress: Share = 0.0
     erase: Share = 0.5
@@ -134,10 +140,20 @@ def _coloured(image: Image, settings: AugmentSettings, rng: Random) -> Image:
     saturation = 0.0 if rng.random() < settings.grey else saturation
     if hue or saturation != 1.0:
         image = _recoloured(image, hue, saturation)
-    if brightness == 1.0 and contrast == 1.0:
-        return image
-    values = (np.arange(256.0) - 128.0) * contrast + 128.0
-    return np.asarray(cv2.LUT(image, np.clip(values * brightness, 0, 255).astype(np.uint8)), np.uint8)
+    gains = brightness * (1.0 + settings.gain * rng.uniform(-1.0, 1.0, 3))
+    power = np.exp(settings.gamma * rng.uniform(-1.0, 1.0))
+    if contrast != 1.0 or power != 1.0 or (gains != 1.0).any():
+        values = np.clip((np.arange(256.0) - 128.0) * contrast + 128.0, 0.0, 255.0)
+        values = 255.0 * (values / 255.0)[:, None] ** power * gains
+        image = np.asarray(cv2.LUT(image, np.clip(values, 0, 255).astype(np.uint8)[None]), np.uint8)
+    if settings.noise:
+        image = _noisy(image, 255.0 * settings.noise * rng.random(), rng)
+    return image
+
+
+def _noisy(image: Image, deviation: float, rng: Random) -> Image:
+    noise = rng.standard_normal(image.shape, np.float32)
+    return np.asarray(np.clip(image + deviation * noise + 0.5, 0, 255).astype(np.uint8))
 
 
 def _recoloured(image: Image, hue: float, saturation: float) -> Image:

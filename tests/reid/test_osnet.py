@@ -12,7 +12,7 @@ from reid.osnet import ARCHITECTURES, EmbeddingNetwork, create_osnet
 from tests.reid.osnet_filling import fill, images
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-NAMES = sorted(ARCHITECTURES)
+NAMES = sorted(ARCHITECTURES.keys() - {"osnet_ibn_x0_25"})  # which torchreid does not have
 
 
 @pytest.fixture(scope="module", params=NAMES)

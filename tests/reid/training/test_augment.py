@@ -64,6 +64,31 @@ def test_grey_has_no_colour(image):
     assert np.ptp(grey, axis=2).max() <= 2
 
 
+def test_light_of_another_colour_scales_each_channel(image):
+    plain, seen = np.maximum(view(image), 1), []
+    for seed in range(20):
+        changed = view(image, seed=seed, gain=0.2).astype(float) / plain
+        seen.append(np.median(changed.reshape(-1, 3)[(plain > 60).all(axis=2).ravel()], axis=0))
+    assert 0.75 < np.min(seen) < 0.9
+    assert np.ptp(seen, axis=1).mean() > 0.1
+
+
+def test_gamma_keeps_black_and_white_and_the_order_of_greys():
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 128, axis=1).repeat(3, axis=2)
+    changed = np.stack([view(ramp, seed=seed, gamma=0.5)[:, 64, 0] for seed in range(20)]).astype(int)
+    assert (changed[:, 0] == 0).all()
+    assert (changed[:, -1] >= 254).all()
+    assert (np.diff(changed, axis=1) >= 0).all()
+    assert changed[:, 128].min() < 100 < 150 < changed[:, 128].max()
+
+
+def test_noise_has_no_mean_and_at_most_its_deviation():
+    grey = np.full((256, 128, 3), 120, np.uint8)
+    found = [view(grey, seed=seed, noise=0.1).astype(float) - 120 for seed in range(20)]
+    assert max(abs(noise.mean()) for noise in found) < 0.5
+    assert 15 < max(noise.std() for noise in found) < 26.5
+
+
 def test_brightness_keeps_the_hue(image):
     changed = [
         view(image, seed=seed, brightness=0.3).astype(float) / np.maximum(view(image), 1) for seed in range(20)
