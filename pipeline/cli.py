@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,14 +19,9 @@ from pipeline.errors import HandoffError, OutputError
 from pipeline.reid_evaluate import evaluate as score
 from pipeline.reid_export import export
 from pipeline.reid_train import train
+from pipeline.signals import INTERRUPTED, Signals
 
-if TYPE_CHECKING:
-    from pipeline.ticks import Ticks
-
-FAILED, USAGE, CAMERA_FAILED, INTERRUPTED = 1, 2, 3, 130
-_STOPPING = [
-    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
-]
+FAILED, USAGE, CAMERA_FAILED = 1, 2, 3  # and INTERRUPTED
 
 _HELP = """Follow people across cameras: N streams in, annotated videos and an identity log out.
 
@@ -221,7 +214,7 @@ def _write_json(path: Path | None, data: dict[str, Any]) -> None:
 def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:
     """Build, run, summarise."""
     stop = threading.Event()
-    with _Signals(stop) as signals:
+    with Signals(stop) as signals:
         from pipeline.build import build
         from pipeline.progress import meter
         from pipeline.summary import print_summary, summarise
@@ -229,7 +222,7 @@ def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:
         run = build(loaded, output, stop, overwrite=overwrite)
         try:
             started = time.perf_counter()
-            signals.running(run.ticks)
+            signals.running(lambda: run.ticks.closed)  # then the ends of the tracks are written
             run.sinks.append(meter(run.cameras, errors))
             run.runner.run(run.ticks)
         finally:
@@ -240,61 +233,6 @@ def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:
     if signals.received:
         return INTERRUPTED
     return CAMERA_FAILED if summary["failed"] else 0
-
-
-class _Signals:
-    """What Ctrl-C, SIGTERM and the end of the terminal do, by the phase of the run.
-
-    While it is built, they interrupt at once: nothing is lost yet. While it runs, the first one ends the loop
-    after the tick, and a second one does not wait for the tick. After the loop, nothing keeps the files from
-    being finished.
-
-    Attributes:
-        received: whether one of them stopped the run.
-    """
-
-    def __init__(self, stop: threading.Event) -> None:
-        self.received = False
-        self._stop = stop
-        self._handle: Callable[[], None] = self._interrupt
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        for number in _STOPPING:
-            if signal.getsignal(number) is signal.SIG_IGN:  # nohup
-                continue
-            self._previous[number] = signal.signal(number, lambda _number, _frame: self._handle())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    def running(self, ticks: Ticks) -> None:
-        """The loop is about to begin."""
-        self._handle = partial(self._end_loop, ticks)
-
-    def closing(self) -> None:
-        """The loop is over."""
-        self._handle = self._ignore
-
-    def _interrupt(self) -> None:
-        self.received = True
-        self._stop.set()  # should a library swallow the exception, the run ends before its first tick
-        raise KeyboardInterrupt
-
-    def _end_loop(self, ticks: Ticks) -> None:
-        self.received = True
-        self._stop.set()
-        self._handle = partial(self._leave_tick, ticks)
-
-    def _leave_tick(self, ticks: Ticks) -> None:
-        if not ticks.closed:  # else the loop is over, and the ends of the tracks are being written
-            self._handle = self._ignore
-            raise KeyboardInterrupt
-
-    def _ignore(self) -> None:
-        """Nothing is left to stop."""
 
 
 def _print_error(message: str) -> None:

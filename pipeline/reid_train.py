@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import re
-import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -20,6 +20,7 @@ from rich.table import Table
 from pipeline.errors import ConfigError, DataError
 from pipeline.faults import nearest
 from pipeline.layers import Layers
+from pipeline.signals import INTERRUPTED, Signals
 from pipeline.sinks.base import writing
 from pipeline.yamlfile import YamlFile
 from reid.training.data import CropSet, hold_out, merge, read_crops
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from reid.training.validation import Validation
 
 PRESETS = Path(__file__).resolve().parent.parent / "configs" / "reid"
-INTERRUPTED = 130
 _LOG_EVERY = 30.0  # seconds
 _SHOWN = 12  # epochs in the table on a terminal
 _BARS = "▁▂▃▄▅▆▇█"
@@ -91,13 +91,15 @@ def train(
     """Train OSNet for re-identification on folders of crops."""
     from reid.training.train import Training
 
-    settings = load_settings(preset, changes)
-    crops, validation = _data(sources, validated, hold_out)
-    folder = output or Path("runs") / "reid" / Path(preset).stem
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    training = Training(settings, crops, validation, folder, _device(device))
-    return _run(training, folder, Console(stderr=True))
+    stop = threading.Event()
+    with Signals(stop) as signals:
+        settings = load_settings(preset, changes)
+        crops, validation = _data(sources, validated, hold_out)
+        folder = output or Path("runs") / "reid" / Path(preset).stem
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        training = Training(settings, crops, validation, folder, _device(device))
+        return _run(training, folder, Console(stderr=True), stop, signals)
 
 
 def load_settings(preset: str, changes: Sequence[str] = ()) -> TrainSettings:
@@ -165,7 +167,8 @@ def _device(wanted: str) -> str:
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def _run(training: Training, folder: Path, console: Console) -> int:
+def _run(training: Training, folder: Path, console: Console, stop: threading.Event, signals: Signals) -> int:
+    """Train, draw the curves, say what came out; a second signal leaves the training at its last checkpoint."""
     from reid.training.curves import plot_curves
 
     settings = training.settings
@@ -173,12 +176,14 @@ def _run(training: Training, folder: Path, console: Console) -> int:
     if training.resumed:
         _say(console, f"{folder}: {training.resumed}")
     screen = _Screen(training, console) if console.is_terminal else _Lines(training)
-    with _Stop() as stop, screen:
-        history = training.run(screen.step, screen.epoch, lambda: stop.wanted)
+    with screen:
+        signals.running()
+        history = training.run(screen.step, screen.epoch, stop.is_set)
+    signals.closing()
     if history.epochs:
         with writing(folder):
             plot_curves({settings.architecture: history}, folder / "curves.png", folder.name)
-    if stop.wanted:
+    if signals.received:
         _say(console, f"stopped; the same command goes on from {folder}")
         return INTERRUPTED
     _summary(history, folder, console)
@@ -198,28 +203,6 @@ def _summary(history: History, folder: Path, console: Console) -> None:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-class _Stop:
-    """Ctrl-C and SIGTERM end the training after the step; a second Ctrl-C at once, with the last checkpoint."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    def _ask(self, _number: int, _frame: object) -> None:
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True
 
 
 class _Lines:

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipeline import cli
 from pipeline.reid_train import PRESETS, load_settings, sparkline
+from pipeline.signals import INTERRUPTED
 from tests.reid.training.people import write_people
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -90,21 +92,59 @@ def test_folders_of_one_set_and_repetitions(crops, tmp_path, capfd):
     assert "64 pictures, 4 people, 2 cameras" in capfd.readouterr().err
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as a POSIX signal")
-def test_ctrl_c_keeps_what_was_learned(crops, tmp_path):
-    command = [sys.executable, "run.py", "reid", "train", "--train", str(crops), *SMALL, "--device", "cpu"]
-    command += ["--output", str(tmp_path), "--set", "epochs=500"]
+NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP] if os.name == "posix" else []
+
+
+@contextmanager
+def in_its_epochs(crops, output, *before):
+    """A long training in a process of its own that has written its first checkpoint; ``before`` starts it."""
+    command = [
+        *before,
+        sys.executable,
+        "run.py",
+        "reid",
+        "train",
+        "--train",
+        str(crops),
+        *SMALL,
+        "--device",
+        "cpu",
+    ]
+    command += ["--output", str(output), "--set", "epochs=500"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
-    assert process.stderr is not None
-    history = tmp_path / "history.json"
-    while not history.exists() and process.poll() is None:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == cli.INTERRUPTED, said
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        while not (output / "checkpoint.pt").exists() and process.poll() is None:
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_ctrl_c_keeps_what_was_learned(crops, tmp_path, number):
+    with in_its_epochs(crops, tmp_path) as process:
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, said
     assert "stopped; the same command goes on" in said
-    assert (tmp_path / "checkpoint.pt").exists()
+    assert (tmp_path / "curves.png").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_under_nohup_a_training_outlives_its_terminal(crops, tmp_path):
+    with in_its_epochs(crops, tmp_path, "nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            saved = (tmp_path / "checkpoint.pt").stat().st_mtime_ns
+            while (tmp_path / "checkpoint.pt").stat().st_mtime_ns == saved and process.poll() is None:
+                time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, said
 
 
 def test_curves_in_characters():
