@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -15,7 +14,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-from pipeline.errors import HandoffError, OutputError
+from pipeline.errors import HandoffError
+from pipeline.jsonfile import check_json, write_json
 from pipeline.reid_evaluate import evaluate as score
 from pipeline.reid_export import export
 from pipeline.reid_train import train
@@ -123,10 +123,11 @@ def evaluate(run: Path, truth: Path, people: Path | None, json_file: Path | None
     """Score a run against truth: HOTA, IDF1 and MOTA for each camera and for the whole site."""
     from pipeline import evaluate as scoring
 
-    _check_json(json_file)
+    check_json(json_file)
     evaluation = scoring.evaluate_run(run, truth, people)
     console.print(scoring.evaluation_tables(evaluation))
-    _write_json(json_file, evaluation.to_dict())
+    if json_file is not None:
+        write_json(json_file, evaluation.to_dict())
     return 0
 
 
@@ -189,26 +190,13 @@ def site(json_file: Path | None, **options: Any) -> int:
     """Run and score rendered sites with exact truth: HOTA, IDF1 and MOTA with intervals over seeds."""
     from benchmarks import site as sites
 
-    _check_json(json_file)
+    check_json(json_file)
     plan = sites.Plan(**options)
     rows = sites.rows_of(sites.measure(plan))
     console.print(sites.table(rows))
-    _write_json(json_file, sites.to_dict(plan, rows))
+    if json_file is not None:
+        write_json(json_file, sites.to_dict(plan, rows))
     return 0
-
-
-def _check_json(path: Path | None) -> None:
-    """A folder that is missing is known before minutes of work."""
-    if path is not None and not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}; create it, or correct --json")
-
-
-def _write_json(path: Path | None, data: dict[str, Any]) -> None:
-    from pipeline.sinks.base import writing
-
-    if path is not None:
-        with writing(path):
-            path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
 def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:

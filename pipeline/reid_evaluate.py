@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.errors import ConfigError, OutputError
+from pipeline.errors import ConfigError
+from pipeline.jsonfile import check_json, write_json
 from pipeline.sinks.base import writing
 
 if TYPE_CHECKING:
@@ -121,7 +121,10 @@ def evaluate(files: Sequence[str], sources: Sequence[str], json_file: Path | Non
     plots: Path | None = choices["plots"]
     if choices["named"] and plots is None:
         raise ConfigError("--show has no effect without --plots: give the folder for the pictures")
-    _check_targets(json_file, plots)
+    check_json(json_file)
+    if plots is not None:
+        with writing(plots):
+            plots.mkdir(parents=True, exist_ok=True)
     sets = [scoring.read_search_set(source, choices["ignored"]) for source in sources]
     options = _options(choices)
     console = Console()
@@ -145,7 +148,8 @@ def evaluate(files: Sequence[str], sources: Sequence[str], json_file: Path | Non
     if plots is not None:
         for path in _draw(results, plots, choices):
             console.print(Text(str(path)), soft_wrap=True)
-    _write_json(json_file, files, networks, results)
+    if json_file is not None:
+        write_json(json_file, _to_dict(files, networks, results))
     return 0
 
 
@@ -165,15 +169,6 @@ def _options(choices: dict[str, Any]) -> Options:
     if choices["reranked"]:
         again = RerankSettings(k1=choices["k1"], k2=choices["k2"], weight=choices["weight"])
     return Options(choices["pooling"], choices["flip"], again)
-
-
-def _check_targets(json_file: Path | None, plots: Path | None) -> None:
-    """What cannot be written is known before minutes of work."""
-    if json_file is not None and not json_file.parent.is_dir():
-        raise OutputError(f"{json_file}: there is no folder {json_file.parent}; create it, or correct --json")
-    if plots is not None:
-        with writing(plots):
-            plots.mkdir(parents=True, exist_ok=True)
 
 
 def scores_table(results: Sequence[Evaluation]) -> Table:
@@ -242,14 +237,11 @@ def _draw(results: Sequence[Evaluation], folder: Path, choices: dict[str, Any]) 
         yield folder / name
 
 
-def _write_json(
-    path: Path | None, files: Sequence[str], networks: Sequence[Network], results: Sequence[Evaluation]
-) -> None:
-    if path is None:
-        return
+def _to_dict(files: Sequence[str], networks: Sequence[Network], results: Sequence[Evaluation]) -> dict[str, Any]:
+    """What was scored, with the weights' hashes, and all scores."""
     from reid.weights import find_weights, sha256_of
 
-    data = {
+    return {
         "networks": [
             {
                 "name": network.name,
@@ -261,8 +253,6 @@ def _write_json(
         ],
         "results": [result.to_dict() for result in results],
     }
-    with writing(path):
-        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
