@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.rendered import find_scene
-from pipeline.errors import HandoffError, SourceError
-from pipeline.frames import Frame, Image
-from reid.tracklets import CameraId
+from benchmarks.clip_frames import frames_of
+from benchmarks.rendered import find_scene, rendering
+from pipeline.errors import SourceError
+from pipeline.frames import Image
 
 if TYPE_CHECKING:
     from pipeline.detectors.base import Detector
@@ -58,18 +58,11 @@ def rendered_frames(scene_name: str, seed: int, views: int, moments: int) -> Ite
     Raises:
         HandoffError: if there is no such scene, or this machine cannot render; says what to install.
     """
-    from world.errors import WorldError
-
     rng = np.random.default_rng([seed, 17])
     scene = varied(find_scene(scene_name), rng, views)
-    try:
+    with rendering(scene_name, seed):
         from world.stage import Stage
-    except ModuleNotFoundError as error:
-        raise HandoffError(
-            f"scenes cannot be rendered: the package {error.name} is not installed; "
-            "pip install -r requirements-world.txt"
-        ) from None
-    try:
+
         with Stage(scene, seed) as stage:
             for number, view in enumerate(stage.views):
                 times = np.sort(rng.uniform(_FIRST, scene.seconds - 0.1, moments)).tolist()
@@ -84,8 +77,6 @@ def rendered_frames(scene_name: str, seed: int, views: int, moments: int) -> Ite
                     ]
                     name = f"{scene_name}-{seed}-{number}-{index}"
                     yield Labelled(name, image, np.array(boxes, np.float32).reshape(-1, 4))
-    except WorldError as error:
-        raise HandoffError(f"{scene_name}, seed {seed}: {error}") from None
 
 
 def varied(scene: Scene, rng: np.random.Generator, views: int) -> Scene:
@@ -122,21 +113,12 @@ def teacher_frames(clip: Path, teacher: Detector, every: int, sure: float = 0.5)
     Raises:
         SourceError: if the clip cannot be read.
     """
-    import av
-
-    try:
-        with av.open(str(clip)) as container:
-            for number, picture in enumerate(container.decode(video=0)):
-                if number % every:
-                    continue
-                image = np.ascontiguousarray(picture.to_ndarray(format="bgr24"), np.uint8)
-                found = teacher.detect([Frame(CameraId(clip.stem), number, 0.0, image)])[0]
-                certain = found.scores >= sure
-                kept = np.asarray(found.boxes[certain], np.float32)
-                painted = without(image, np.asarray(found.boxes[~certain], np.float32), kept)
-                yield Labelled(f"{clip.stem}-{number:05d}", painted, kept)
-    except OSError as error:
-        raise SourceError(f"{clip}: cannot be read as a video ({error}); check the path") from error
+    for frame in frames_of(clip, every):
+        found = teacher.detect([frame])[0]
+        certain = found.scores >= sure
+        kept = np.asarray(found.boxes[certain], np.float32)
+        painted = without(frame.image, np.asarray(found.boxes[~certain], np.float32), kept)
+        yield Labelled(f"{clip.stem}-{frame.index:05d}", painted, kept)
 
 
 def without(image: Image, unsure: Boxes, kept: Boxes) -> Image:

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import av
 import click
 import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clip_frames import frames_of
 from benchmarks.detection_scores import Tally
 from benchmarks.streams import DATA, ROOT
 from pipeline.detectors.base import Detector
@@ -30,7 +30,6 @@ from pipeline.detectors.yolo import YoloSettings
 from pipeline.frames import Frame, Image
 from pipeline.motfile import read_mot
 from reid.openvino_import import import_openvino, openvino_core
-from reid.tracklets import CameraId
 from trackers.tracks import Detections
 
 SHIPPED = "person_yolo26n.pt"
@@ -122,15 +121,6 @@ def _scored(
             times[name].append(time.perf_counter() - started)
             tallies[name].add(found, boxes, counts)
     return tallies, times
-
-
-def frames_of(clip: Path, every: int) -> Iterator[Frame]:
-    """Every so many-th frame of a clip."""
-    with av.open(str(clip)) as container:
-        for number, picture in enumerate(container.decode(video=0)):
-            if number % every == 0:
-                image = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
-                yield Frame(CameraId(clip.stem), number, float(picture.time or 0), image)
 
 
 def _table(demo: dict[str, Tally], real: dict[str, Tally] | None, times: dict[str, list[float]]) -> Table:

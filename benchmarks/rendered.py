@@ -7,7 +7,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,19 +89,34 @@ def record_scene(
     Raises:
         HandoffError: says what to install.
     """
+    with rendering(scene.name, seed):
+        from world.record import record
+
+        record(scene, seed, folder, progress)
+
+
+@contextmanager
+def rendering(scene: str, seed: int) -> Iterator[None]:
+    """Turn what this machine lacks for rendering into an error for users; import the renderer inside.
+
+    Args:
+        scene: its name, for the message.
+        seed: likewise.
+
+    Raises:
+        HandoffError: if a package or the graphics are missing; says what to install.
+    """
     from world.errors import WorldError
 
     try:
-        from world.record import record
+        yield
     except ModuleNotFoundError as error:
         raise HandoffError(
             f"scenes cannot be rendered: the package {error.name} is not installed; "
             "pip install -r requirements-world.txt"
         ) from None
-    try:
-        record(scene, seed, folder, progress)
     except WorldError as error:
-        raise HandoffError(f"{scene.name}, seed {seed}: {error}") from None
+        raise HandoffError(f"{scene}, seed {seed}: {error}") from None
 
 
 def sights_of(folder: Path, camera: str) -> list[Sight]:

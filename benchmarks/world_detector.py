@@ -12,16 +12,15 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import click
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clip_frames import frames_of
 from pipeline.detectors.yolo import YoloSettings
 from pipeline.frames import Frame
-from reid.tracklets import CameraId
 from trackers.boxes import iou_matrix
 
 Boxes = npt.NDArray[np.float64]
@@ -56,12 +55,8 @@ def samples(clip: Path, details: Path) -> Iterator[tuple[Frame, Boxes]]:
         for row in csv.DictReader(file):
             names = [f"{kind}{side}" for kind in ("", "visible_") for side in ("left", "top", "right", "bottom")]
             truth.setdefault(int(row["frame"]), []).append([float(row[name]) for name in (*names, "visibility")])
-    with av.open(str(clip)) as container:
-        for number, picture in enumerate(container.decode(video=0), 1):
-            if number % EVERY == 1:
-                image = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
-                rows = np.array(truth.get(number, []), float).reshape(-1, 9)
-                yield Frame(CameraId(clip.stem), number - 1, float(picture.time or 0), image), rows
+    for frame in frames_of(clip, EVERY):
+        yield frame, np.array(truth.get(frame.index + 1, []), float).reshape(-1, 9)
 
 
 def judge(found: Boxes, truth: Boxes) -> npt.NDArray[np.int64]:

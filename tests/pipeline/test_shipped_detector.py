@@ -8,9 +8,10 @@ import re
 import numpy as np
 import pytest
 
+from benchmarks.clip_frames import frames_of
 from benchmarks.detection_scores import Tally
 from benchmarks.detector_calibration import BEST_AT
-from benchmarks.detectors import DEMO, SHIPPED, frames_of
+from benchmarks.detectors import DEMO, SHIPPED
 from pipeline.detectors import YoloSettings
 from pipeline.detectors.yolo_openvino import OpenvinoRuntime
 from pipeline.detectors.yolo_outputs import Head
