@@ -22,6 +22,8 @@ from benchmarks.detector_frames import Labelled
 from benchmarks.detector_patches import patch, whole
 from pipeline.detectors.yolo_runtimes import torch_device, ultralytics_imported
 from pipeline.errors import ConfigError
+from reid.training.model import move_average
+from reid.training.schedule import ScheduleSettings, rate_share
 
 NAME = "person_yolo26n.pt"
 _SIZES = ((192, 22), (224, 16), (256, 12), (288, 10))  # side of the patches and how many make a batch
@@ -155,20 +157,12 @@ class Training:
     def _follow(self) -> None:
         """Move the average towards the weights; quickly at first."""
         kept = self._plan.average * (1 - math.exp(-(self._step + 1) / 300))
-        with self._torch.no_grad():
-            new = self._model.state_dict()
-            for name, value in self._average.state_dict().items():
-                if value.dtype.is_floating_point:
-                    value.lerp_(new[name].to(value.dtype), 1 - kept)
-                else:
-                    value.copy_(new[name])
+        move_average(self._average, self._model, kept)
 
     def _rate(self) -> float:
-        plan = self._plan
-        if self._step < plan.warm_up:
-            return plan.rate * (self._step + 1) / plan.warm_up
-        done = (self._step - plan.warm_up) / max(plan.steps - plan.warm_up, 1)
-        return plan.rate * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
+        """Of the step; the schedule counts steps here, not epochs."""
+        schedule = ScheduleSettings(course="cosine", warmup=self._plan.warm_up, floor=_LAST_RATE)
+        return self._plan.rate * rate_share(schedule, self._step, self._plan.steps)
 
     def _groups(self) -> list[dict[str, Any]]:
         decayed = [value for value in self._model.parameters() if value.ndim > 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,17 +197,28 @@ class Model:
 
     def _follow(self) -> None:
         """Move the average; in its first steps it follows faster, so that it forgets the random start."""
-        import torch
+        if self._average is not None:
+            decay = min(self._settings.average, (1 + self._steps) / (10 + self._steps))
+            move_average(self._average, self.network, decay)
 
-        if self._average is None:
-            return
-        decay = min(self._settings.average, (1 + self._steps) / (10 + self._steps))
-        with torch.no_grad():
-            for mean, value in _pairs(self._average, self.network):
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(value, 1.0 - decay)
-                else:
-                    mean.copy_(value)
+
+def move_average(average: nn.Module, network: nn.Module, kept: float) -> None:
+    """Move an exponential moving average of weights and running statistics towards those of a network.
+
+    Args:
+        average: changed in place; a copy of the network, with the same names. Counts are not averaged but copied.
+        network: what it follows.
+        kept: share of itself that the average keeps, 0 to 1.
+    """
+    import torch
+
+    new = network.state_dict()
+    with torch.no_grad():
+        for name, mean in average.state_dict().items():
+            if mean.dtype.is_floating_point:
+                mean.lerp_(new[name], 1.0 - kept)
+            else:
+                mean.copy_(new[name])
 
 
 def _channels_last(network: nn.Module) -> None:
@@ -217,10 +228,6 @@ def _channels_last(network: nn.Module) -> None:
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-def _pairs(average: nn.Module, network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-    return zip(average.state_dict().values(), network.state_dict().values(), strict=True)
 
 
 def _network(settings: TrainSettings, people: int) -> OSNet:
