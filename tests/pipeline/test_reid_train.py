@@ -13,6 +13,7 @@ import pytest
 from pipeline import cli
 from pipeline.reid_train import PRESETS, load_settings, sparkline
 from pipeline.signals import INTERRUPTED
+from reid.choice import one_torch_thread
 from tests.reid.training.people import write_people
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,13 +22,9 @@ SMALL = [f"--set={change}" for change in ("height=64", "width=32", "batch=8", "t
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_torch_thread():
-    """Torch's threads wait for each other busily, which is slow where other tests run beside these."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    """Other tests run beside these."""
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import yaml
 from benchmarks.demo_clips import VIEWS, Walk, write_demo
 from pipeline import config
 from pipeline.errors import ConfigError
+from reid.choice import one_torch_thread
 from tests.conftest import Site
 
 RESULTS = ("identities.jsonl", "identities.csv", "tracks/*.txt", "mot/*.txt")
@@ -70,8 +71,6 @@ def osnet_run(cli, tmp_path):
 
     from reid.osnet import create_osnet
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # single crops on a busy machine: more threads only wait for each other
     walk = Walk(0, "gate", 0.7, ((-1.0, 0.0), (3.0, 0.8)))
     site = Site(write_demo(tmp_path / "site", VIEWS[:1], [walk], seconds=0.6).parent)
     weights = tmp_path / "osnet.pth"
@@ -80,9 +79,9 @@ def osnet_run(cli, tmp_path):
     changes = ["embedder.type=osnet", f"embedder.weights={weights}", "embedder.runtime=torch", "embedder.batch=2"]
     arguments = [argument for change in changes for argument in ("--set", change)]
     output = tmp_path / "first"
-    assert cli(*site.run, *arguments, "--output", output).code == 0
-    yield output, weights
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        assert cli(*site.run, *arguments, "--output", output).code == 0
+        yield output, weights
 
 
 def test_changed_weights_are_refused(cli, osnet_run, tmp_path):

@@ -5,17 +5,16 @@ from functools import cache
 import pytest
 import torch
 
+from reid.choice import one_torch_thread
 from reid.runtimes import OpenVinoRuntime, to_openvino
 from tests.reid.osnet_filling import filled
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_torch_thread():
-    """Torch's threads wait for each other busily, which is slow where other tests run beside these."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    """Other tests run beside these."""
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
