@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 from reid.training.history import History
@@ -24,7 +25,7 @@ def plot_curves(histories: Mapping[str, History], path: Path, title: str = "") -
     figure = Figure(figsize=(12.0, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     loss, accuracy, validation = figure.subplots(1, 3)
-    for (name, history), colour in zip(histories.items(), _LINES * len(histories), strict=False):
+    for (name, history), colour in zip(histories.items(), cycle(_LINES), strict=False):
         epochs = [epoch.number for epoch in history.epochs]
         loss.plot(epochs, [epoch.loss for epoch in history.epochs], colour, label=name)
         accuracy.plot(epochs, [100 * epoch.accuracy for epoch in history.epochs], colour, label=name)

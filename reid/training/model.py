@@ -45,8 +45,14 @@ class Model:
     def __init__(self, settings: TrainSettings, people: int, device: str) -> None:
         import torch
 
+        from reid.osnet import IMAGENET_MEAN, IMAGENET_STD
+
         self._settings = settings
         self._device = torch.device(device)
+        self._mean, self._std = (
+            torch.tensor(colour, device=self._device).view(1, 3, 1, 1) * 255.0
+            for colour in (IMAGENET_MEAN, IMAGENET_STD)
+        )
         torch.manual_seed(settings.seed)
         self.network = _network(settings, people).to(self._device)
         _channels_last(self.network)
@@ -158,12 +164,8 @@ class Model:
         """(B, H, W, 3) uint8 BGR to (B, 3, H, W) as the network wants it, on the device, channels last."""
         import torch
 
-        from reid.osnet import IMAGENET_MEAN, IMAGENET_STD
-
         raw = self._to_device(images).permute(0, 3, 1, 2).flip(1).float()
-        mean = torch.tensor(IMAGENET_MEAN, device=self._device).view(1, 3, 1, 1) * 255.0
-        std = torch.tensor(IMAGENET_STD, device=self._device).view(1, 3, 1, 1) * 255.0
-        return ((raw - mean) / std).contiguous(memory_format=torch.channels_last)
+        return ((raw - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
 
     def _to_device(self, array: Any) -> Tensor:
         import torch

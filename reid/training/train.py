@@ -157,10 +157,8 @@ class Training:
 
     def _end_epoch(self, rate: float) -> None:
         progress, settings = self._progress, self.settings
-        count = len(self._batches(progress.epoch))
-        record = Epoch(
-            progress.epoch + 1, float(progress.loss) / count, float(progress.right) / progress.seen, rate
-        )
+        loss, accuracy = float(progress.loss) / progress.step, float(progress.right) / progress.seen
+        record = Epoch(progress.epoch + 1, loss, accuracy, rate)
         last = record.number == settings.epochs
         if self._validation is not None and (last or record.number % settings.validate_every == 0):
             rank1, mean_ap = self._validation.score(self.model, settings.size(progress.epoch))
