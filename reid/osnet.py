@@ -11,6 +11,7 @@ package that imports torch when it is imported itself; everybody else imports it
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -104,7 +105,7 @@ class AggregationGate(nn.Module):
         return x * torch.sigmoid(self.fc2(torch.relu(self.fc1(pooled))))
 
 
-class OmniScaleBlock(nn.Module):
+class OmniScaleBlock(nn.Module, ABC):
     """The bottleneck of figure 4 (ICCV 2019): streams of growing receptive field, fused by one shared gate.
 
     Subclasses differ in what the streams are called and in which `Norm` they are used with.
@@ -122,11 +123,13 @@ class OmniScaleBlock(nn.Module):
         self.IN = None if norm is Norm.NONE else nn.InstanceNorm2d(outputs, affine=True)
         self.norm = norm
 
+    @abstractmethod
     def _add_streams(self, channels: int) -> None:
-        raise NotImplementedError
+        """Register the four streams under the names of the family's checkpoints."""
 
+    @abstractmethod
     def _streams(self) -> Iterable[nn.Module]:
-        raise NotImplementedError
+        """The four streams, from the smallest receptive field to the largest."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H, W)."""
