@@ -2,6 +2,8 @@
 
 An export of this program carries the rows that torch in single precision gives for the gate's crops. So it is held
 to the same standard wherever it runs, and neither torch nor the checkpoint is needed there.
+
+Those of other programs are given BGR pictures with values from 0 to 255, as the models of Open Model Zoo want.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from reid.weights import sha256_of
 SUFFIXES: Final = (".xml", ".onnx")
 NOTE: Final = "handoff"  # key of the note in the file
 _REMEDY = "export the checkpoint again with `run.py reid export`"
+_CHANNELS: Final = 3
 
 log = logging.getLogger(__name__)
 
@@ -65,19 +68,29 @@ def is_export(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def read_pictures_model(path: Path) -> Any:
+    """An embedder of pictures of one size, of this program or another, as it is scored.
+
+    Args:
+        path: of a model with one input, of any size (that of OSNet where it is open) and layout, and one output.
+
+    Returns:
+        Model of OpenVINO, (B, H, W, 3) uint8 BGR to (B, D) rows of any length, any B but where one is written into
+        the layers.
+
+    Raises:
+        WeightsError: if it cannot be read, is incomplete, or no embedder.
+    """
+    return _taking_pictures(_read(path), path)
+
+
 def read_exported(path: Path) -> ExportedModel:
-    """An exported embedder; of other programs those that take BGR pictures of 0 to 255, as Open Model Zoo's do.
+    """An exported embedder for the pipeline, which gives it crops of 256x128; of this program or another.
 
     Raises:
         WeightsError: if it cannot be read, is incomplete, no embedder of crops, or of another version.
     """
-    try:
-        model = openvino_core().read_model(path)
-    except RuntimeError:
-        beside = f" and {path.with_suffix('.bin').name} beside it" if path.suffix.lower() == ".xml" else ""
-        raise WeightsError(
-            f"{path}: OpenVINO cannot read it (damaged or incomplete?); {path.name}{beside} are wanted: {_REMEDY}"
-        ) from None
+    model = _read(path)
     note = _note_of(model, path)
     if note is None:
         log.warning(
@@ -85,7 +98,8 @@ def read_exported(path: Path) -> ExportedModel:
             "as the models of Open Model Zoo do",
             path,
         )
-        return ExportedModel(path, _from_pictures(model, path), path.stem, "unknown", None)
+        crops_model = _with_unit_rows(_taking_pictures(model, path, (HEIGHT, WIDTH)))
+        return ExportedModel(path, crops_model, path.stem, "unknown", None)
     if path.suffix.lower() == ".xml" and sha256_of(path.with_suffix(".bin")) != note["bin_sha256"]:
         raise WeightsError(
             f"{path}: {path.with_suffix('.bin').name} is not the file it was written with; {_REMEDY}"
@@ -138,23 +152,88 @@ def _note_of(model: Any, path: Path) -> dict[str, str] | None:
     raise WeightsError(f"{path}: the note of this program in it cannot be read; {_REMEDY}")
 
 
-def _from_pictures(model: Any, path: Path) -> Any:
-    """A model of (1, 3, 256, 128) float pictures, made to take uint8 crops and to give unit rows."""
+def _read(path: Path) -> Any:
+    """The model as it stands in the file."""
+    try:
+        return openvino_core().read_model(path)
+    except RuntimeError:
+        xml = path.suffix.lower() == ".xml"
+        fault = f"damaged, or without {path.with_suffix('.bin').name} beside it" if xml else "damaged or cut short"
+        raise WeightsError(f"{path}: OpenVINO cannot read it: {fault}; fetch it again, or {_REMEDY}") from None
+
+
+def _taking_pictures(model: Any, path: Path, size: tuple[int, int] | None = None) -> Any:
+    """See `read_pictures_model`.
+
+    Args:
+        model: as it was read; changed.
+        path: for messages.
+        size: height and width that it must have, and rows (B, D) that it must give by itself; when None any size
+            will do, and the output is flattened.
+    """
+    shapes = [port.get_partial_shape() for port in (*model.inputs, *model.outputs)]
+    layout = _layout(shapes[0]) if len(model.inputs) == len(model.outputs) == 1 else ""
+    fits = size is None or (bool(layout) and _sides(shapes[0], layout) == size and _are_rows(shapes[1]))
+    if not layout or not fits:
+        sides = "H, W" if size is None else f"{size[0]}, {size[1]}"
+        raise WeightsError(
+            f"{path}: not an embedder: it has {', '.join(map(str, shapes))}; wanted is a re-identification model "
+            f"with one input of pictures, (N, 3, {sides}) or (N, {sides}, 3), and one output of embeddings, (N, D)"
+        )
+    return _prepared(model, layout, _sides(shapes[0], layout))
+
+
+def _prepared(model: Any, layout: str, sides: tuple[int, int]) -> Any:
+    """The model with input (B, *sides, 3) uint8 and output (B, D)."""
     openvino = import_openvino()
     from openvino import opset13
     from openvino.preprocess import PrePostProcessor
 
-    wanted = f"one input (1, 3, {HEIGHT}, {WIDTH}) and one output (1, D) are wanted"
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise WeightsError(f"{path}: not an embedder: {wanted}; give a re-identification model")
-    shapes = [model.input(0).get_partial_shape(), model.output(0).get_partial_shape()]
-    if len(shapes[0]) != 4 or shapes[0][1:] != openvino.PartialShape([3, HEIGHT, WIDTH]) or len(shapes[1]) != 2:
-        raise WeightsError(f"{path}: not an embedder: {wanted}, it has {shapes[0]} and {shapes[1]}")
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-    steps.input().model().set_layout(openvino.Layout("NCHW"))
-    steps.input().preprocess().convert_element_type(openvino.Type.f32)
+    steps.input().model().set_layout(openvino.Layout(layout))
+    steps.input().preprocess().convert_element_type(model.input(0).get_element_type())
+    if not _are_rows(model.output(0).get_partial_shape()):
+        steps.output().postprocess().custom(
+            lambda maps: opset13.reshape(maps, opset13.constant(np.array([0, -1])), special_zero=True).output(0)
+        )
+    model = steps.build()
+    shape = model.input(0).get_partial_shape()
+    shape[1], shape[2] = sides
+    model.reshape(shape)
+    return model
+
+
+def _with_unit_rows(model: Any) -> Any:
+    """The model with output rows (B, D) of length 1."""
+    from openvino import opset13
+    from openvino.preprocess import PrePostProcessor
+
+    steps = PrePostProcessor(model)
     steps.output().postprocess().custom(
         lambda rows: opset13.normalize_l2(rows, opset13.constant(np.array([1])), 1e-12, "add").output(0)
     )
     return steps.build()
+
+
+def _layout(shape: Any) -> str:
+    """Where the colours are; empty if nowhere."""
+    if shape.rank.is_dynamic or len(shape) != 4:
+        return ""
+    for place, layout in ((1, "NCHW"), (3, "NHWC")):
+        if not shape[place].is_dynamic and shape[place].get_length() == _CHANNELS:
+            return layout
+    return ""
+
+
+def _sides(shape: Any, layout: str) -> tuple[int, int]:
+    """Height and width of the pictures; those of OSNet where the model leaves them open."""
+    height, width = shape[layout.index("H")], shape[layout.index("W")]
+    return (
+        HEIGHT if height.is_dynamic else int(height.get_length()),
+        WIDTH if width.is_dynamic else int(width.get_length()),
+    )
+
+
+def _are_rows(shape: Any) -> bool:
+    return not shape.rank.is_dynamic and len(shape) == 2

@@ -130,31 +130,40 @@ class OpenVinoRuntime:
 
     A batch is dealt out to as many parallel requests as OpenVINO thinks best for throughput (on a small CPU,
     one for each core): cores that work on crops of their own need not meet after each of the 200 small layers.
-    The parts have one of two fixed sizes, for which OpenVINO makes faster code than for a size yet unknown.
+    The parts have one of two fixed sizes, for which OpenVINO makes faster code than for a size yet unknown. Where
+    a batch size is written into the layers, they have that one, and the last part is filled up.
 
     Args:
-        model: from `to_openvino` or `reid.exported`.
+        model: from `to_openvino` or `reid.exported`, (B, H, W, 3) uint8 to (B, D).
         precision: of the arithmetic; f16 and bf16 are slow or refused where the CPU has no instructions for them.
             What a model has quantised to int8 is computed so whatever is given here.
         label: the precision for people, where it is another.
+
+    Attributes:
+        size: H and W, pixels.
     """
 
     def __init__(self, model: Any, precision: str, label: str | None = None) -> None:
         openvino = import_openvino()
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+        models = _of_fixed_sizes(model)
         self._queues = {}
-        for size in (1, _PART):
-            fixed = model.clone()
-            fixed.reshape([size, HEIGHT, WIDTH, 3])
+        for size, fixed in models.items():
             queue = openvino.AsyncInferQueue(openvino_core().compile_model(fixed, "CPU", options))
             queue.set_callback(_store)
             self._queues[size] = queue
+        self._small, self._large = min(models), max(models)
         self.name = f"OpenVINO {label or precision}"
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} CPU {label or precision}"
-        self.dimension = int(model.output(0).get_partial_shape()[1].get_length())
+        _, height, width, _ = models[self._small].input(0).shape
+        self.size = height, width
+        self.dimension = int(models[self._small].output(0).shape[1])
 
     def embed(self, batch: Image) -> FloatArray:
-        """See `Runtime.embed`."""
+        """(N, *size, 3) uint8 BGR -> (N, D) float32 rows as the model gives them, of unit length if it does."""
+        count = len(batch)
+        if missing := -count % self._small:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
         batch = np.ascontiguousarray(batch)
         rows = np.empty((len(batch), self.dimension), np.float32)
         for start, size in self._parts(len(batch)):
@@ -162,17 +171,39 @@ class OpenVinoRuntime:
             self._queues[size].start_async({0: crops}, userdata=rows[start : start + size], share_inputs=True)
         for queue in self._queues.values():
             queue.wait_all()
-        return rows
+        return rows[:count]
 
     def _parts(self, count: int) -> Iterator[tuple[int, int]]:
-        """Start and size: large parts as long as there is one for every request, then single crops."""
-        requests = len(self._queues[_PART])
-        start = 0
-        while start < count:
-            size = _PART if count - start >= _PART * requests else 1
-            for _ in range(requests if size == _PART else count - start):
-                yield start, size
-                start += size
+        """Start and size: large parts as long as there is one for every request, then small ones."""
+        large = count - count % (self._large * len(self._queues[self._large]))
+        for start in range(0, large, self._large):
+            yield start, self._large
+        for start in range(large, count, self._small):
+            yield start, self._small
+
+
+def _of_fixed_sizes(model: Any) -> dict[int, Any]:
+    """The model by its batch size: 1 and `_PART`, or the only one it works with."""
+    found = {}
+    for size in (1, _PART):
+        try:
+            found[size] = _of_batch(model, size)
+        except RuntimeError:  # a batch size that is written into the layers
+            continue
+    # Layers that flatten to one row accept every batch.
+    if len(found) == 2 and all(fixed.output(0).shape[0] == size for size, fixed in found.items()):
+        return found
+    batch = model.input(0).get_partial_shape()[0]
+    size = 1 if batch.is_dynamic else int(batch.get_length())
+    return {size: _of_batch(model, size)}
+
+
+def _of_batch(model: Any, size: int) -> Any:
+    fixed = model.clone()
+    shape = fixed.input(0).get_partial_shape()
+    shape[0] = size
+    fixed.reshape(shape)
+    return fixed
 
 
 def _store(request: Any, rows: FloatArray) -> None:

@@ -12,6 +12,7 @@ from reid.errors import WeightsError
 from reid.exported import NOTE, is_export, read_exported
 from reid.parity import gate_crops
 from reid.runtimes import OpenVinoRuntime
+from tests.reid.training.colour_network import write_model
 from tests.shared_data import SHARED, needs_shared
 
 HEIGHT, WIDTH = 256, 128
@@ -110,6 +111,14 @@ def test_another_programs_embedder_takes_bgr_crops_and_gives_unit_rows(tmp_path,
     assert runtime.dimension == 12
     np.testing.assert_allclose(runtime.embed(crops), wanted, atol=1e-4)
     np.testing.assert_allclose(exported.reference_rows()[:6], wanted, atol=1e-4)
+
+
+def test_another_programs_embedder_may_take_colours_last_and_one_crop_at_a_time(tmp_path):
+    exported = read_exported(write_model(tmp_path / "colours.xml", (1, HEIGHT, WIDTH, 3), fixed=(1, 3)))
+    crops = gate_crops(6)
+    wanted = crops.mean(axis=(1, 2)) - 128
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    np.testing.assert_allclose(OpenVinoRuntime(exported.model, "f32").embed(crops), wanted, atol=1e-3)
 
 
 @pytest.mark.parametrize(

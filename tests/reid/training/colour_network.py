@@ -17,17 +17,17 @@ class Colours:
         return halves.reshape(len(batch), 6)  # a cosine does not see how bright the camera is
 
 
-def write_model(path, shape=(-1, 3, 16, 8), *, fixed=False, number=np.float32):
+def write_model(path, shape=(-1, 3, 16, 8), *, fixed=None, number=np.float32):
     """An OpenVINO model (.xml and .bin): pictures to the mean of each colour, minus 128; (path).
 
-    With ``fixed``, the batch of 1 is written into its layers.
+    ``fixed``: a shape of the rows that is written into the layers.
     """
     pictures = opset13.parameter(list(shape), number)
     values = opset13.convert(pictures, np.float32)
     sides = (2, 3) if shape[1] == 3 else (1, 2)
     rows = opset13.reduce_mean(values, opset13.constant(np.array(sides)), keep_dims=False)
     rows = opset13.subtract(rows, opset13.constant(np.float32(128)))
-    if fixed:
-        rows = opset13.reshape(rows, opset13.constant(np.array([1, 3])), special_zero=False)
+    if fixed is not None:
+        rows = opset13.reshape(rows, opset13.constant(np.array(fixed)), special_zero=False)
     openvino.save_model(openvino.Model([rows], [pictures]), path, compress_to_fp16=False)
     return path

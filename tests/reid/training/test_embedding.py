@@ -28,11 +28,23 @@ def pictures(count, height=16, width=8):
     [
         ((-1, 3, 16, 8), {}),
         ((1, 3, 16, 8), {}),
-        ((1, 3, 16, 8), {"fixed": True}),
+        ((1, 3, 16, 8), {"fixed": (1, 3)}),
+        ((3, 3, 16, 8), {"fixed": (3, 3)}),
+        ((-1, 3, 16, 8), {"fixed": (1, -1)}),
         ((1, 16, 8, 3), {}),
+        ((1, 3, 16, 8), {"number": np.uint8}),
         ((-1, 16, 8, 3), {"number": np.uint8}),
     ],
-    ids=["any batch", "one", "one, in its layers", "colours last", "as exported here"],
+    ids=[
+        "any batch",
+        "one",
+        "one, in its layers",
+        "three, in its layers",
+        "all in one row",
+        "colours last",
+        "integers",
+        "as exported here",
+    ],
 )
 @pytest.mark.parametrize("count", [1, 4, 7])
 def test_a_model_is_given_bgr_in_its_own_layout_and_size(tmp_path, shape, options, count):
