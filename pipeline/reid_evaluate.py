@@ -31,7 +31,24 @@ run.py reid evaluate --weights osnet_x0_25_msmt17.pth --data market1501
 run.py reid evaluate --weights A.pth --weights B.xml --data cuhk01:486-971 --rerank --plots runs/plots
 """
 _WIDTH = 160  # of the tables in a file or a pipe
+_SMALLEST = 32  # pixels: OSNet halves a picture four times
 _MOST_CAMERAS = 12  # that a table of camera pairs has room for
+
+
+class _Size(click.ParamType["tuple[int, int]"]):
+    """128x64 to (128, 64)."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, _parameter: click.Parameter | None, _context: click.Context | None
+    ) -> tuple[int, int]:
+        """See click.ParamType."""
+        match = re.fullmatch(r"(\d+)x(\d+)", str(value))
+        height, width = map(int, match.groups()) if match else (0, 0)
+        if height < _SMALLEST or width < _SMALLEST:
+            self.fail(f"{value!r} is no size: give height and width in pixels, like 128x64")
+        return height, width
 
 
 @click.command(help=_HELP)
@@ -108,6 +125,12 @@ _MOST_CAMERAS = 12  # that a table of camera pairs has room for
     help="Of the arithmetic; bf16 moves scores by some tenths of a point.",
 )
 @click.option(
+    "--size",
+    type=_Size(),
+    metavar="HxW",
+    help="Height and width of the pictures for checkpoints, as they were trained.  [default: 256x128]",
+)
+@click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
@@ -133,7 +156,8 @@ def evaluate(files: Sequence[str], sources: Sequence[str], json_file: Path | Non
     with _progress() as tell:
         from reid.training.embedding import load_network
 
-        networks = [load_network(weights, choices["precision"], choices["device"]) for weights in files]
+        how = choices["precision"], choices["device"], choices["size"]
+        networks = [load_network(weights, *how) for weights in files]
         _name_apart(networks, files)
         results = [
             result

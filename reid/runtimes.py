@@ -211,20 +211,25 @@ def _store(request: Any, rows: FloatArray) -> None:
     rows[:] = request.get_output_tensor(0).data
 
 
-def to_openvino(network: OSNet) -> Any:
-    """The network as an OpenVINO model of any batch size, uint8 BGR crops to unit rows."""
+def to_openvino(network: OSNet, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Any:
+    """The network as an OpenVINO model of any batch size, uint8 BGR crops to unit rows.
+
+    Args:
+        network: what to convert.
+        size: height and width of the crops.
+    """
     import torch
 
     from reid.osnet import EmbeddingNetwork
 
     openvino = import_openvino()
-    example = torch.zeros((1, HEIGHT, WIDTH, 3), dtype=torch.uint8)
+    example = torch.zeros((1, *size, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         # OpenVINO reads traced and frozen modules five times as fast as torch.export's, which is to replace them.
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(EmbeddingNetwork(network).eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
         frozen = torch.jit.freeze(traced)
-        return openvino.convert_model(frozen, input=[([-1, HEIGHT, WIDTH, 3], openvino.Type.u8)])
+        return openvino.convert_model(frozen, input=[([-1, *size, 3], openvino.Type.u8)])
 
 
 def precisions_of_cpu() -> list[str]:

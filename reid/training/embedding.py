@@ -23,6 +23,7 @@ from reid.weights import find_weights, load_osnet
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["f32", "f16", "bf16"]
+Size = tuple[int, int]  # height, width
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 _BATCH: Final = 64
@@ -49,7 +50,9 @@ def no_progress(_task: str, _done: int, _total: int) -> None:
     """Tells nobody."""
 
 
-def load_network(weights: str, precision: Precision = "f32", device: Device = "auto") -> Network:
+def load_network(
+    weights: str, precision: Precision = "f32", device: Device = "auto", size: Size | None = None
+) -> Network:
     """The network of a file.
 
     Args:
@@ -57,15 +60,16 @@ def load_network(weights: str, precision: Precision = "f32", device: Device = "a
             as OpenVINO (.xml) or ONNX (.onnx): of `reid export`, or of others, which is given BGR from 0 to 255.
         precision: of the arithmetic.
         device: auto is CUDA where there is a device, for checkpoints; models run on the CPU.
+        size: height and width of the pictures for a checkpoint, 256 and 128 by default; a model has its own.
 
     Raises:
         WeightsError: if it is absent, no such file, or no embedder.
-        HandoffError: if the device or the precision is not there.
+        HandoffError: if the device or the precision is not there, or a model is given another size.
     """
     path = find_weights(weights, setting="--weights")
     if is_export(path):
-        return _of_model(path, precision, device)
-    return _of_checkpoint(path, precision, device)
+        return _of_model(path, precision, device, size)
+    return _of_checkpoint(path, precision, device, size or (HEIGHT, WIDTH))
 
 
 @dataclass(slots=True, eq=False)
@@ -82,16 +86,20 @@ class _Loaded:
         return self.runtime.embed(batch)
 
 
-def _of_model(path: Path, precision: Precision, device: Device) -> Network:
+def _of_model(path: Path, precision: Precision, device: Device, size: Size | None) -> Network:
     if device == "cuda":
         raise HandoffError(f"{path}: exported models run on the CPU; leave --device out or give a checkpoint")
     _check_precision(precision)
     runtime = OpenVinoRuntime(read_pictures_model(path), precision)
     height, width = runtime.size
+    if size not in (None, (height, width)):
+        raise HandoffError(
+            f"{path}: takes pictures of {height}x{width} only; leave --size out or give a checkpoint"
+        )
     return _Loaded(path.stem, f"{path.name}, {runtime.description}, input {height}x{width}", runtime.size, runtime)
 
 
-def _of_checkpoint(path: Path, precision: Precision, device: Device) -> Network:
+def _of_checkpoint(path: Path, precision: Precision, device: Device, size: Size) -> Network:
     import torch
 
     network, architecture = load_osnet(path)
@@ -100,8 +108,9 @@ def _of_checkpoint(path: Path, precision: Precision, device: Device) -> Network:
         runtime = TorchRuntime(network, "cuda", precision)
     else:
         _check_precision(precision)
-        runtime = OpenVinoRuntime(to_openvino(network), precision)
-    return _Loaded(path.stem, f"{architecture}, {runtime.description}", (HEIGHT, WIDTH), runtime)
+        runtime = OpenVinoRuntime(to_openvino(network, size), precision)
+    shown = "" if size == (HEIGHT, WIDTH) else f", input {size[0]}x{size[1]}"
+    return _Loaded(path.stem, f"{architecture}, {runtime.description}{shown}", size, runtime)
 
 
 def _check_precision(precision: Precision) -> None:

@@ -17,7 +17,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
         architecture: a key of `reid.osnet.ARCHITECTURES`.
         weights: checkpoint to start from; fresh weights when None.
         epochs: passes over the training set.
-        half_size_epochs: of these, the first ones that see pictures of half the height and width, at a quarter of
+        half_size_epochs: of these, the first ones that see pictures of half the height and width, at a third of
             the cost.
         height: of the input, pixels.
         width: of the input, pixels.

@@ -85,3 +85,9 @@ def test_what_is_wrong_is_said_with_the_remedy(weights, people, tmp_path, argume
     filled = [text.format(weights=weights, people=people, tmp=tmp_path) for text in arguments]
     with pytest.raises(error, match=words):
         run(*filled)
+
+
+def test_a_size_that_is_none_is_refused(weights, people):
+    result = CliRunner().invoke(evaluate, ["--weights", weights, "--data", people, "--size", "9x9"])
+    assert result.exit_code == 2
+    assert "'9x9' is no size: give height and width in pixels, like 128x64" in result.output

@@ -82,6 +82,16 @@ def test_a_checkpoint_gives_the_rows_of_torch(network, checkpoint_file):
     assert loaded.description.startswith("osnet_x0_25, OpenVINO")
 
 
+def test_a_checkpoint_takes_pictures_of_another_size_a_model_does_not(network, checkpoint_file, tmp_path):
+    loaded = load_network(str(checkpoint_file), device="cpu", size=(128, 64))
+    batch = pictures(3, 128, 64)
+    np.testing.assert_allclose(loaded.embed(batch), TorchRuntime(network, "cpu").embed(batch), atol=2e-5)
+    assert loaded.size == (128, 64)
+    assert loaded.description.endswith("input 128x64")
+    with pytest.raises(HandoffError, match="takes pictures of 16x8 only; leave --size out"):
+        load_network(str(write_model(tmp_path / "colours.xml")), size=(128, 64))
+
+
 def test_what_is_no_embedder_is_named(tmp_path):
     with pytest.raises(WeightsError, match="not an embedder"):
         load_network(str(write_model(tmp_path / "grey.xml", (1, 1, 16, 8))))
