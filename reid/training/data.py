@@ -61,6 +61,11 @@ class CropSet:
             return self
         return self.select(np.tile(np.arange(len(self)), times), f"{self.name}*{times}")
 
+    def once(self) -> CropSet:
+        """The set with every picture once, whatever it was repeated."""
+        _, firsts = np.unique([str(path) for path in self.paths], return_index=True)
+        return self.select(np.sort(firsts))
+
     def __str__(self) -> str:
         cameras = len(np.unique(self.cameras))
         return f"{self.name}: {len(self)} pictures, {self.people} people, {cameras} cameras"
