@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid.errors import DataError
+from reid.pictures import SUFFIXES
 
 Labels = npt.NDArray[np.int64]
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 # 0002_c1s1_000451_03.jpg (Market-1501), 0486_c2_03.jpg (CUHK, world); -1 is junk, which detectors produced.
 _NAME: Final = re.compile(r"(-?\d+)_c(\d+)(?!\d)")
 _JUNK: Final = -1
