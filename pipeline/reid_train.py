@@ -26,10 +26,10 @@ from pipeline.yamlfile import YamlFile
 from reid.training.data import CropSet, hold_out, merge, read_crops
 
 if TYPE_CHECKING:
+    from reid.training.evaluate import SearchSet
     from reid.training.history import Epoch, History
     from reid.training.settings import TrainSettings
     from reid.training.train import Training
-    from reid.training.validation import Validation
 
 PRESETS = Path(__file__).resolve().parent.parent / "configs" / "reid"
 _LOG_EVERY = 30.0  # seconds
@@ -125,20 +125,18 @@ def load_settings(preset: str, changes: Sequence[str] = ()) -> TrainSettings:
     return layers.checked(TrainSettings)
 
 
-def _data(sources: Sequence[str], validated: str | None, share: float) -> tuple[CropSet, Validation | None]:
-    from reid.training.validation import read_validation
+def _data(sources: Sequence[str], validated: str | None, share: float) -> tuple[CropSet, SearchSet | None]:
+    from reid.training.evaluate import read_search_set, search_each
 
     if validated and share:
         raise ConfigError("--validate and --hold-out: give one of them")
     crops = merge([_read_source(source) for source in sources])
     if validated:
-        return crops, read_validation(validated)
+        return crops, read_search_set(validated)
     if not share:
         return crops, None
-    from reid.training.validation import Validation
-
     kept, held = hold_out_people(crops, share)
-    return kept, Validation(held, held)
+    return kept, search_each(held)
 
 
 def _read_source(source: str) -> CropSet:
@@ -152,11 +150,11 @@ def _read_source(source: str) -> CropSet:
 
 
 def hold_out_people(crops: CropSet, share: float) -> tuple[CropSet, CropSet]:
-    """The set without some of its people, and those."""
+    """The set without some of its people, and those, each picture of theirs once."""
     kept, held = hold_out(crops, share)
     if len(held) == 0 or len(kept) == 0:
         raise DataError(f"--hold-out {share}: leaves nobody of {crops.people} people; give another share")
-    return merge([kept]), held
+    return merge([kept]), held.once()
 
 
 def _device(wanted: str) -> str:

@@ -18,11 +18,11 @@ import numpy as np
 from reid.crops import HEIGHT, WIDTH, Image
 from reid.errors import DataError, HandoffError
 from reid.openvino_import import import_openvino
+from reid.pictures import SUFFIXES, read_picture
 
 CALIBRATION_CROPS: Final = 300
 HELD_OUT_CROPS: Final = 64  # of the same folder, to tell what 8 bits cost on crops that set no range
 _FEWEST: Final = 128  # pictures in the folder
-_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 # Unit length is exact in every precision but this one: a row divided by a rounded length has another length.
 _KEPT: Final = [".*linalg_vector_norm.*", ".*clamp_min.*", "aten::div.*"]
 
@@ -40,9 +40,11 @@ def calibration_crops(folder: Path, count: int = CALIBRATION_CROPS) -> tuple[Ima
     Raises:
         DataError: if there is no such folder, it holds too few pictures, or one cannot be read.
     """
+    import cv2
+
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give --calibrate a folder of pictures of people")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if len(paths) < _FEWEST:
         raise DataError(
             f"{folder}: {len(paths)} pictures, at least {_FEWEST} are wanted for calibration; "
@@ -50,7 +52,7 @@ def calibration_crops(folder: Path, count: int = CALIBRATION_CROPS) -> tuple[Ima
         )
     wanted = min(count + HELD_OUT_CROPS, len(paths))
     chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, wanted).astype(int)]
-    crops = np.stack([_crop(path) for path in chosen])
+    crops = np.stack([np.asarray(cv2.resize(read_picture(path), (WIDTH, HEIGHT)), np.uint8) for path in chosen])
     held = np.zeros(wanted, bool)
     held[np.linspace(0, wanted - 1, min(HELD_OUT_CROPS, wanted // 4)).astype(int)] = True
     return crops[~held], crops[held]
@@ -86,12 +88,3 @@ def quantize(model: Any, crops: Image) -> Any:
             subset_size=len(batches),
             ignored_scope=nncf.IgnoredScope(patterns=_KEPT),
         )
-
-
-def _crop(path: Path) -> Image:
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path}: cannot be read as a picture; remove it or name another folder")
-    return np.asarray(cv2.resize(image, (WIDTH, HEIGHT)), np.uint8)

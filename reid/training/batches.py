@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from reid.crops import Image
-from reid.errors import DataError
+from reid.pictures import read_picture
 from reid.training.augment import AugmentSettings, augment, resize
 from reid.training.data import CropSet, Labels
 
@@ -137,26 +136,13 @@ class Reader:
 
     def _view(self, index: int, epoch: int, place: int, size: tuple[int, int]) -> Image:
         rng = np.random.default_rng((self._seed, epoch, place))
-        return augment(read_picture(self._crops, index), size, self._augmentation, rng)
-
-
-def read_picture(crops: CropSet, index: int) -> Image:
-    """(H, W, 3) uint8 BGR.
-
-    Raises:
-        DataError: if the file is no picture.
-    """
-    path = crops.paths[index]
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; the set changed while it was read: start again") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if image is None:
-        raise DataError(f"{path}: not a picture that can be decoded; remove or replace it")
-    return np.asarray(image, np.uint8)
+        return augment(read_picture(self._crops.paths[index]), size, self._augmentation, rng)
 
 
 def read_resized(crops: CropSet, chosen: npt.NDArray[np.int64], size: tuple[int, int]) -> Image:
-    """(N, *size, 3) uint8 BGR pictures as they are, for validation."""
-    return np.stack([resize(read_picture(crops, int(index)), size) for index in chosen])
+    """(N, *size, 3) uint8 BGR pictures as they are.
+
+    Raises:
+        DataError: if one cannot be read.
+    """
+    return np.stack([resize(read_picture(crops.paths[index]), size) for index in chosen])

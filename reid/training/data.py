@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid.errors import DataError
+from reid.pictures import SUFFIXES
 
 Labels = npt.NDArray[np.int64]
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 # 0002_c1s1_000451_03.jpg (Market-1501), 0486_c2_03.jpg (CUHK, world); -1 is junk, which detectors produced.
 _NAME: Final = re.compile(r"(-?\d+)_c(\d+)(?!\d)")
 _JUNK: Final = -1
@@ -60,6 +60,11 @@ class CropSet:
         if times == 1:
             return self
         return self.select(np.tile(np.arange(len(self)), times), f"{self.name}*{times}")
+
+    def once(self) -> CropSet:
+        """The set with every picture once, whatever it was repeated."""
+        _, firsts = np.unique([str(path) for path in self.paths], return_index=True)
+        return self.select(np.sort(firsts))
 
     def __str__(self) -> str:
         cameras = len(np.unique(self.cameras))

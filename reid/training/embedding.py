@@ -146,8 +146,9 @@ def embed_crops(
         broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(broken):
             raise WeightsError(
-                f"{network.name}: the embedding of {crops.paths[start + int(broken[0])]} is zero or not finite; "
-                "give the weights of another epoch, or --precision f32"
+                f"{network.name}: the embedding of {crops.paths[start + int(broken[0])]} is zero or not finite: "
+                "the training diverged, or the precision is too low; give the weights of another epoch or train "
+                "at a lower rate, and compute in f32"
             )
         parts.append(rows)
         progress(f"{network.name}: {crops.name}", end, len(crops))

@@ -21,6 +21,7 @@ from reid.training.ranking import (
     blocks,
     cosine_distances,
     joined,
+    rank1_and_map,
     rank_block,
 )
 from reid.training.rerank import RerankSettings, rerank
@@ -51,6 +52,10 @@ class SearchSet:
     gallery: CropSet
     more: CropSet
     rule: Rule
+
+    def __str__(self) -> str:
+        against = ", each camera against the others" if self.rule == "camera" else ""
+        return f"query {self.query}; gallery {self.gallery}{against}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,17 @@ def read_search_set(source: str | Path, ignored: Ignored = "auto") -> SearchSet:
     return found
 
 
+def search_each(crops: CropSet) -> SearchSet:
+    """Every picture is looked for among those of the other cameras, as in a folder of crops.
+
+    Raises:
+        DataError: if there is one camera only, or nobody is in two.
+    """
+    found = SearchSet(crops.name, crops, crops, crops, "camera")
+    _check_cameras(found, crops.name)
+    return found
+
+
 def _check_cameras(data: SearchSet, source: str | Path) -> None:
     cameras = np.unique(np.concatenate([data.query.cameras, data.gallery.cameras]))
     if len(cameras) < 2:
@@ -188,10 +204,7 @@ def evaluate(
         WeightsError: if the network gives no usable embeddings.
     """
     options = options or Options()
-    gallery = embed_crops(network, data.gallery, flip=options.flip, progress=progress)
-    query = gallery
-    if data.query is not data.gallery:
-        query = embed_crops(network, data.query, flip=options.flip, progress=progress)
+    query, gallery = _embedded(network, data, flip=options.flip, progress=progress)
     if options.pooling != "single":
         more = gallery
         if data.more is not data.gallery:
@@ -202,6 +215,27 @@ def evaluate(
         nearer = rerank(query, gallery, options.rerank)
         results.append(_searched(network.name, data, options, nearer, progress, reranked=True))
     return results
+
+
+def score(network: Network, data: SearchSet) -> tuple[float, float]:
+    """Rank-1 and mAP from 0 to 1, the same as `evaluate` gives without options, and nothing else.
+
+    Raises:
+        DataError: if a picture cannot be read.
+        WeightsError: if the network gives no usable embeddings.
+    """
+    query, gallery = _embedded(network, data)
+    return rank1_and_map(query, data.query, gallery, data.gallery, data.rule)
+
+
+def _embedded(
+    network: Network, data: SearchSet, *, flip: bool = False, progress: Progress = no_progress
+) -> tuple[FloatArray, FloatArray]:
+    """Unit rows of queries and of the gallery; the same array in a flat folder."""
+    gallery = embed_crops(network, data.gallery, flip=flip, progress=progress)
+    if data.query is data.gallery:
+        return gallery, gallery
+    return embed_crops(network, data.query, flip=flip, progress=progress), gallery
 
 
 def _pooled(

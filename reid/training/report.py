@@ -139,9 +139,9 @@ def _picture(axes: Axes, crops: CropSet, index: int, colour: str, *, broken: boo
     """A picture of whatever size in a frame of one size."""
     from matplotlib.patches import Rectangle
 
-    from reid.training.batches import read_picture
+    from reid.pictures import read_picture
 
-    picture: Image = read_picture(crops, index)[:, :, ::-1]
+    picture: Image = read_picture(crops.paths[index])[:, :, ::-1]
     height, width = _PICTURE
     axes.imshow(picture, extent=(0, width, 0, height), interpolation="bilinear", aspect="equal")
     frame = Rectangle(

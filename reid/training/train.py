@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reid.crops import Image
 from reid.errors import DataError
+from reid.tracklets import FloatArray
 from reid.training.batches import Reader, identity_batches, random_batches
 from reid.training.data import CropSet, Labels
+from reid.training.evaluate import SearchSet, score
 from reid.training.history import Epoch, History
 from reid.training.model import Model
 from reid.training.schedule import rate_share
 from reid.training.settings import TrainSettings
-from reid.training.validation import Validation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,6 +56,18 @@ class _Progress:
     seconds: float = 0.0
 
 
+class _Shown:
+    """The weights that count, as a network that is scored; see `reid.training.embedding.Network`."""
+
+    def __init__(self, model: Model, epoch: int, size: tuple[int, int]) -> None:
+        self.name, self.description, self.size = f"epoch {epoch}", model.precision, size
+        self._model = model
+
+    def embed(self, batch: Image) -> FloatArray:
+        """(N, *size, 3) uint8 BGR -> (N, 512) float32 unit rows."""
+        return self._model.embed(lambda first, last: batch[first:last], len(batch))
+
+
 class Training:
     """Trains one network.
 
@@ -70,7 +84,7 @@ class Training:
     """
 
     def __init__(
-        self, settings: TrainSettings, crops: CropSet, validation: Validation | None, folder: Path, device: str
+        self, settings: TrainSettings, crops: CropSet, validation: SearchSet | None, folder: Path, device: str
     ) -> None:
         _check(settings, crops, validation)
         self.settings = settings
@@ -114,6 +128,7 @@ class Training:
 
         Raises:
             DataError: if a picture cannot be read.
+            WeightsError: if the training diverged, so that it cannot be validated.
         """
         settings = self.settings
         reader = Reader(self.crops, settings.augment, settings.seed, reading_threads(settings))
@@ -161,7 +176,8 @@ class Training:
         record = Epoch(progress.epoch + 1, loss, accuracy, rate)
         last = record.number == settings.epochs
         if self._validation is not None and (last or record.number % settings.validate_every == 0):
-            rank1, mean_ap = self._validation.score(self.model, settings.size(progress.epoch))
+            shown = _Shown(self.model, record.number, settings.size(progress.epoch))
+            rank1, mean_ap = score(shown, self._validation)
             record = replace(record, rank1=rank1, mean_ap=mean_ap)
         self.history.epochs.append(record)
         self.history.images_per_second.append(round(progress.seen / max(progress.seconds, 1e-9), 1))
@@ -248,7 +264,7 @@ def reading_threads(settings: TrainSettings) -> int:
     return settings.threads or max(1, min(_MOST_THREADS, (os.cpu_count() or 2) - 1))
 
 
-def _about(settings: TrainSettings, crops: CropSet, validation: Validation | None) -> dict[str, Any]:
+def _about(settings: TrainSettings, crops: CropSet, validation: SearchSet | None) -> dict[str, Any]:
     """What has to be the same for a continuation; threads and the times of checkpoints need not."""
     free = {"threads", "checkpoint_minutes"}
     plain = json.loads(settings.model_dump_json(exclude=free))
@@ -258,7 +274,7 @@ def _about(settings: TrainSettings, crops: CropSet, validation: Validation | Non
     return about
 
 
-def _check(settings: TrainSettings, crops: CropSet, validation: Validation | None) -> None:
+def _check(settings: TrainSettings, crops: CropSet, validation: SearchSet | None) -> None:
     if crops.people < 2:
         raise DataError(f"{crops.name}: shows {crops.people} person; training needs at least two")
     if len(crops) < settings.batch:

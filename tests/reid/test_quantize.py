@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_used_is_named_with_the_remedy(folder, tmp_path)
         calibration_crops(folder / "c0")
     for number in range(130):
         (tmp_path / f"{number}.png").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"0\.png: cannot be read"):
+    with pytest.raises(DataError, match=r"0\.png: not a picture"):
         calibration_crops(tmp_path)
 
 

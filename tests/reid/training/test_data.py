@@ -73,6 +73,12 @@ def test_merged_sets_keep_people_and_cameras_apart(tmp_path):
     assert together.sources.tolist() == [0, 0, 0]
 
 
+def test_repeated_pictures_once_again(tmp_path):
+    crops = read_crops(write_people(tmp_path / "d", 3, images=1))
+    assert crops.repeat(3).once().paths == crops.paths
+    assert crops.repeat(3).once().identities.tolist() == crops.identities.tolist()
+
+
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
 def test_held_out_people_are_in_one_set_only(tmp_path, share):
     crops = read_crops(write_people(tmp_path / "d", 20, images=1))

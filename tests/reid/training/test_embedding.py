@@ -10,8 +10,8 @@ import pytest
 from reid.crops import HEIGHT, WIDTH
 from reid.errors import DataError, HandoffError, WeightsError
 from reid.openvino_import import openvino_core
+from reid.pictures import read_picture
 from reid.runtimes import TorchRuntime
-from reid.training.batches import read_picture
 from reid.training.data import read_crops
 from reid.training.embedding import embed_crops, load_network
 from tests.reid.training.colour_network import Colours, write_model
@@ -113,7 +113,7 @@ def test_rows_have_length_1_and_the_order_of_the_pictures(tmp_path):
     told = []
     rows = embed_crops(Colours(), crops, progress=lambda *what: told.append(what))
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
-    last = cv2.resize(read_picture(crops, len(crops) - 1), (8, 16), interpolation=cv2.INTER_LINEAR)
+    last = cv2.resize(read_picture(crops.paths[-1]), (8, 16), interpolation=cv2.INTER_LINEAR)
     alone = Colours().embed(last[None])[0]
     np.testing.assert_allclose(rows[-1], alone / np.linalg.norm(alone), atol=1e-6)
     assert [done for _, done, _ in told] == [64, 72]
@@ -158,6 +158,6 @@ def test_a_model_of_open_model_zoo_sees_what_its_documentation_says():
     rows = embed_crops(load_network(str(path)), crops)
     model = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     for place, row in enumerate(rows):
-        resized = cv2.resize(read_picture(crops, place), (WIDTH, HEIGHT)).astype(np.float32)
+        resized = cv2.resize(read_picture(crops.paths[place]), (WIDTH, HEIGHT)).astype(np.float32)
         alone = model([np.ascontiguousarray(resized.transpose(2, 0, 1))[None]])[0][0]
         assert float(row @ alone) / np.linalg.norm(alone) > 0.99999

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reid.errors import DataError
+from reid.training.data import read_crops
 from reid.training.embedding import embed_crops
 from reid.training.evaluate import (
     Options,
@@ -16,6 +17,8 @@ from reid.training.evaluate import (
     evaluate,
     named_queries,
     read_search_set,
+    score,
+    search_each,
 )
 from reid.training.ranking import rank
 from reid.training.rerank import RerankSettings
@@ -73,6 +76,21 @@ def test_market_folders_keep_other_people_of_the_querys_camera(market):
     assert result.ranking.counted == 12
     assert result.ranking.cmc(1) > 0.9
     assert read_search_set(market, "camera").rule == "camera"
+
+
+@pytest.mark.parametrize("name", ["flat", "market"])
+def test_rank_1_and_map_alone_are_those_of_the_evaluation(name, request):
+    data = read_search_set(request.getfixturevalue(name))
+    (whole,) = evaluate(Noise(), data)
+    assert score(Noise(), data) == (whole.ranking.cmc(1), whole.ranking.mean_ap)
+
+
+def test_crops_by_themselves_are_searched_like_their_folder(flat):
+    alone, folder = search_each(read_crops(flat)), read_search_set(flat)
+    assert str(alone) == str(folder)
+    assert str(folder).endswith("each camera against the others")
+    assert alone.rule == folder.rule
+    assert alone.query is alone.gallery
 
 
 def test_some_people_of_a_folder(flat):
@@ -163,6 +181,8 @@ def test_what_cannot_be_searched_is_named(tmp_path):
         read_search_set(tmp_path / "absent")
     with pytest.raises(DataError, match="all pictures are of camera 1"):
         read_search_set(write_people(tmp_path / "one", people=2, cameras=1))
+    with pytest.raises(DataError, match="one: all pictures are of camera 1"):
+        search_each(read_crops(tmp_path / "one"))
     strangers = tmp_path / "strangers"
     write_people(strangers, people=2)
     for path in strangers.glob("0001_c1*"):

@@ -7,9 +7,10 @@ import torch
 from reid.errors import DataError, WeightsError
 from reid.training.curves import plot_curves
 from reid.training.data import merge, read_crops
+from reid.training.embedding import load_network
+from reid.training.evaluate import evaluate, search_each
 from reid.training.settings import TrainSettings
 from reid.training.train import Training
-from reid.training.validation import Validation, read_validation
 from reid.weights import load_osnet
 from tests.reid.training.people import write_people
 
@@ -24,7 +25,7 @@ def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     train = merge([read_crops(write_people(folder / "train", 8))])
     held = read_crops(write_people(folder / "held", 6, images=1, first=100))
-    return train, Validation(held, held)
+    return train, search_each(held)
 
 
 def training_of(people, folder, **changes):
@@ -164,22 +165,16 @@ def test_settings_that_contradict(changes, words):
         TrainSettings(**{**SMALL, **changes})
 
 
-def test_validation_sets(tmp_path):
-    write_people(tmp_path / "m" / "query", 2, images=1)
-    write_people(tmp_path / "m" / "bounding_box_test", 4, images=1)
-    market = read_validation(str(tmp_path / "m"))
-    assert (market.query.people, market.gallery.people) == (2, 4)
-    flat = read_validation(str(tmp_path / "m" / "query"))
-    assert flat.query is flat.gallery
+def test_validation_gives_the_numbers_of_the_evaluation(people, tmp_path):
+    """Of the same weights at the same size, but for rounding."""
+    (epoch,) = train(people, tmp_path, epochs=1, height=256, width=128, precision="f32")
+    (scored,) = evaluate(load_network(str(tmp_path / "best.pth"), device="cpu"), people[1])
+    assert scored.data.rule == "camera"
+    assert (epoch["rank1"], epoch["mean_ap"]) == pytest.approx((scored.ranking.cmc(1), scored.ranking.mean_ap))
 
 
-def test_scores_of_validation_are_those_of_the_ranking(people, tmp_path):
-    """Perfect features give 1."""
-
-    class Sorted:
-        def embed(self, pictures, count):
-            colours = pictures(0, count).reshape(count, 2, -1, 3).mean(2).reshape(count, -1)
-            return (colours / np.linalg.norm(colours, axis=1, keepdims=True)).astype(np.float32)
-
-    rank1, mean_ap = people[1].score(Sorted(), (64, 32))
-    assert rank1 == mean_ap == 1.0
+def test_a_diverged_training_is_said(people, tmp_path, monkeypatch):
+    training = training_of(people, tmp_path)
+    monkeypatch.setattr(training.model, "embed", lambda _, count: np.full((count, 512), np.nan, np.float32))
+    with pytest.raises(WeightsError, match=r"epoch 1: the embedding of .* not finite.*lower rate"):
+        training.run(lambda *_: None, lambda _: None, lambda: False)
