@@ -12,16 +12,14 @@ from pipeline.errors import SourceError
 
 def test_every_so_many_th_frame_keeps_its_number_and_time():
     clip = DEMO / "hall.mp4"
-    every = list(frames_of(clip, 1))
+    every = [(frame.index, frame.time) for frame in frames_of(clip, 1)]
     some = list(frames_of(clip, 100))
-    assert [frame.index for frame in some] == [index for index in range(len(every)) if index % 100 == 0]
-    assert [frame.index for frame in every] == list(range(len(every)))
-    for frame in some:
-        assert frame.camera == "hall"
-        assert frame.time == every[frame.index].time
-        np.testing.assert_array_equal(frame.image, every[frame.index].image)
-    assert some[0].image.dtype == np.uint8
+    assert [index for index, _ in every] == list(range(len(every)))
+    assert [(frame.index, frame.time) for frame in some] == every[::100]
     assert some[0].time < some[1].time
+    assert some[0].camera == "hall"
+    assert some[0].image.dtype == np.uint8
+    assert some[0].image.flags.c_contiguous
 
 
 @pytest.mark.parametrize("content", [None, b"no video"])
