@@ -23,7 +23,7 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	touch $@
 
 demo: install
-	$(BIN)/python run.py --sources demo_videos/cams.yaml --config demo --output runs/demo --overwrite
+	$(BIN)/python run.py --sources demo_videos/cams.yaml --output runs/demo --overwrite
 	$(BIN)/python run.py evaluate runs/demo --truth demo_videos/truth
 
 check: install-dev

@@ -193,7 +193,7 @@ def _check(plan: Plan) -> None:
 
 
 def _preset(plan: Plan) -> str:
-    return plan.preset or (config.DEFAULT if plan.embedder else "demo")
+    return plan.preset or (config.DEFAULT if plan.embedder else "recorded")
 
 
 def _changes(plan: Plan, boxes: str, detections: Path) -> list[str]:

@@ -174,7 +174,7 @@ def benchmark() -> None:
 @click.option("--seconds", type=click.FloatRange(min=1), help="Cut longer scenes to this length.")
 @click.option("--detector-weights", "detector", help="Run with this YOLO too, not only with perfect boxes.")
 @click.option("--embedder-weights", "embedder", help="OSNet checkpoint.  [default: colour stripes]")
-@click.option("--config", "preset", help="Preset.  [default: default with --embedder-weights, else demo]")
+@click.option("--config", "preset", help="Preset.  [default: default with --embedder-weights, else recorded]")
 @click.option(
     "--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
 )

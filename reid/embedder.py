@@ -51,8 +51,9 @@ class OsnetSettings(BaseModel, frozen=True, extra="forbid"):
 
     type: Literal["osnet"] = "osnet"
     weights: str = Field(
+        "weights/osnet_x0_25.pth",
         description="Checkpoint (.pth) or exported model (.xml, .onnx): a path from here, from the program's "
-        "folder, or absolute."
+        "folder, or absolute. The default ships.",
     )
     architecture: str | None = Field(
         None, description="Name of the OSNet; found out from the checkpoint by default."

@@ -46,7 +46,7 @@ class Site:
     @property
     def options(self) -> list[object]:
         """The recorded detector and the embedder without weights, on this site's files."""
-        return ["--config", "demo", "--set", f"detector.folder={self.folder / 'detections'}"]
+        return ["--config", "recorded", "--set", f"detector.folder={self.folder / 'detections'}"]
 
     @property
     def run(self) -> list[object]:

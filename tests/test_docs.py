@@ -16,6 +16,7 @@ import yaml
 from pipeline import config, reference
 from pipeline.cli import cli
 from pipeline.errors import HandoffError
+from pipeline.reid_train import load_settings, train
 from tests.factories import box, detections
 from tests.shared_data import ROOT
 from trackers import TrackState
@@ -88,7 +89,7 @@ def test_yaml_examples_load(document, tmp_path):
         path = tmp_path / f"{number}.yaml"
         path.write_text(body, encoding="utf-8")
         if "cameras" in yaml.safe_load(body):
-            assert config.load(path, "demo").config.cameras
+            assert config.load(path, "recorded").config.cameras
         else:
             assert config.load_processing(str(path)).detector
 
@@ -126,7 +127,9 @@ def check_python(arguments):
         command, rest = command.commands.get(rest[0]), rest[1:]
         assert command, f"unknown command {arguments[2]}"
     parameters = (command or cli).make_context("run.py", rest).params  # raises for what does not exist
-    if "changes" in parameters:
+    if command is train:
+        assert load_settings(parameters["preset"], parameters["changes"]).epochs
+    elif "changes" in parameters:
         assert config.load_processing(parameters["preset"], parameters["changes"]).sinks
 
 

@@ -27,10 +27,10 @@ class YoloSettings(BaseModel, frozen=True, extra="forbid"):
 
     type: Literal["yolo"] = Field("yolo", description="Find people with a YOLO.")
     weights: str = Field(
-        "yolo26n.pt",
+        "person_yolo26n.pt",
         min_length=1,
         description="Checkpoint (.pt), *_openvino_model folder, or .onnx file, also looked for in weights/; "
-        "official checkpoints are downloaded.",
+        "official checkpoints are downloaded. The default ships.",
     )
     image_size: int = Field(
         640,
@@ -49,7 +49,8 @@ class YoloSettings(BaseModel, frozen=True, extra="forbid"):
         0.7,
         gt=0,
         le=1,
-        description="Boxes that overlap a better one by more than this are dropped (not for YOLO26).",
+        description="Boxes that overlap a better one by more than this are dropped (not for official YOLO26, "
+        "which does without).",
     )
     max_detections: int = Field(300, ge=1, le=3000, description="Most boxes a frame, the best ones.")
     device: Literal["auto", "cpu", "cuda"] = Field(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -96,6 +97,8 @@ class Reader:
         self._augmentation = augmentation
         self._seed = seed
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="crops")
+        self._opencv_threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)  # a crop is too small to share; OpenCV's own threads would only hold up torch's
 
     def read(self, batches: Sequence[Labels], epoch: int, first: int, size: tuple[int, int]) -> Iterator[Batch]:
         """The batches of an epoch from number ``first`` on.
@@ -133,6 +136,7 @@ class Reader:
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(self._opencv_threads)
 
     def _view(self, index: int, epoch: int, place: int, size: tuple[int, int]) -> Image:
         rng = np.random.default_rng((self._seed, epoch, place))

@@ -26,7 +26,7 @@ class Bench:
         self.output = folder / "run"
         self.detections = folder / "detections"
         shutil.copytree(small.folder / "detections", self.detections)
-        self.options: list[object] = ["--config", "demo", "--set", f"detector.folder={self.detections}"]
+        self.options: list[object] = ["--config", "recorded", "--set", f"detector.folder={self.detections}"]
 
     def good(self, name: str = "yard") -> dict[str, Any]:
         return {"name": name, "source": str(self.small.folder / "yard.mp4")}
@@ -58,7 +58,7 @@ def bench(cli, tmp_path, small) -> Bench:
 
 
 def test_no_sources_at_all(cli):
-    result = cli("--config", "demo")
+    result = cli("--config", "recorded")
     assert result.code == USAGE
     assert "--sources is missing" in result.err
     assert "cams.yaml" in result.err

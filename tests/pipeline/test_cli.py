@@ -119,7 +119,7 @@ def test_cameras_of_other_rate_size_and_length(cli, small, tmp_path):
     (detections / "odd.txt").write_text("")
     (detections / "gate.txt").write_bytes((small.folder / "detections" / "gate.txt").read_bytes())
     cams = write_cams(tmp_path, cameras)
-    options = ["--config", "demo", "--set", f"detector.folder={detections}"]
+    options = ["--config", "recorded", "--set", f"detector.folder={detections}"]
     assert cli("--sources", cams, *options, "--output", tmp_path / "run").code == 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert {name: camera["frames"] for name, camera in summary["cameras"].items()} == {"gate": 30, "odd": 20}
@@ -131,7 +131,7 @@ def test_an_empty_scene(cli, small, tmp_path):
     for camera in ("gate", "yard"):
         (detections / f"{camera}.txt").write_text("")
     output = tmp_path / "run"
-    options = ["--config", "demo", "--set", f"detector.folder={detections}"]
+    options = ["--config", "recorded", "--set", f"detector.folder={detections}"]
     assert cli("--sources", small.cams, *options, "--output", output).code == 0
     assert json.loads((output / "summary.json").read_text())["identities"] == 0
     assert (output / "identities.jsonl").read_text() == ""

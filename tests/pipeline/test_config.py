@@ -29,15 +29,15 @@ links:
 """
 
 
-def faults(folder, text, **rest):
+def faults(folder, text, preset="recorded", **rest):
     path = write(folder, text)
     with pytest.raises(ConfigError) as caught:
-        config.load(path, **rest)
+        config.load(path, preset, **rest)
     return str(caught.value).replace(f"{folder}/", "").splitlines()
 
 
 def test_the_documented_example(tmp_path):
-    loaded = config.load(write(tmp_path, GOOD), "demo")
+    loaded = config.load(write(tmp_path, GOOD), "recorded")
     assert [camera.name for camera in loaded.config.cameras] == ["left", "right"]
     assert loaded.config.links[0].seconds == (4, 40)
     assert loaded.config.tracker.type == "deepsort"
@@ -119,13 +119,13 @@ CASES = [
 
 @pytest.mark.parametrize(("text", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_faults_are_named(tmp_path, text, expected):
-    assert sorted(faults(tmp_path, text, preset="demo")) == sorted(expected)
+    assert sorted(faults(tmp_path, text)) == sorted(expected)
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "con\n", "a:b", "ends."])
 def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
     text = yaml.safe_dump({"cameras": [{"name": name, "source": "a.mp4"}]})
-    assert "cameras[0].name" in faults(tmp_path, text, preset="demo")[0]
+    assert "cameras[0].name" in faults(tmp_path, text)[0]
 
 
 def test_all_faults_come_at_once_whatever_their_kind(tmp_path):
@@ -140,7 +140,7 @@ def test_all_faults_come_at_once_whatever_their_kind(tmp_path):
     links:
       - {from: a, to: b, seconds: [9, 1]}
     """
-    found = faults(tmp_path, text, preset="demo", changes=["tracker.max_age=-2", "detector.foldr=x"])
+    found = faults(tmp_path, text, changes=["tracker.max_age=-2", "detector.foldr=x"])
     text = "\n".join(found)
     for key in (
         "cams.yaml:4: cameras[0].fps",
@@ -189,16 +189,16 @@ class TestSet:
         return write(tmp_path, GOOD)
 
     def test_values_are_yaml(self, cams):
-        loaded = config.load(cams, "demo", ["tracker.max_age=2.5", "linker.calibration.same_share=0.4"]).config
+        loaded = config.load(cams, "recorded", ["tracker.max_age=2.5", "linker.calibration.same_share=0.4"]).config
         assert loaded.tracker.max_age == 2.5
         assert loaded.linker.calibration.same_share == 0.4
 
     def test_another_type_drops_the_settings_of_the_old_one(self, cams):
-        loaded = config.load(cams, "demo", ["tracker.gallery=5", "tracker.type=bytetrack"]).config
+        loaded = config.load(cams, "recorded", ["tracker.gallery=5", "tracker.type=bytetrack"]).config
         assert loaded.tracker.type == "bytetrack"
 
     def test_sinks_are_found_by_their_type_and_cameras_by_their_name(self, cams):
-        loaded = config.load(cams, "demo", ["sinks.video.crf=30", "cameras.right.fps=5"]).config
+        loaded = config.load(cams, "recorded", ["sinks.video.crf=30", "cameras.right.fps=5"]).config
         assert next(sink for sink in loaded.sinks if sink.type == "video").crf == 30
         assert loaded.cameras[1].fps == 5
 
@@ -214,15 +214,15 @@ class TestSet:
     )
     def test_faults_name_the_change(self, cams, change, message):
         with pytest.raises(ConfigError) as caught:
-            config.load(cams, "demo", [change])
+            config.load(cams, "recorded", [change])
         assert message in str(caught.value)
 
     def test_show_adds_the_window_once(self, cams):
-        loaded = config.load(cams, "demo", show=True).config
+        loaded = config.load(cams, "recorded", show=True).config
         assert [sink.type for sink in loaded.sinks].count("window") == 1
 
 
-@pytest.mark.parametrize("preset", ["default", "cpu", "gpu", "accurate", "demo"])
+@pytest.mark.parametrize("preset", ["default", "cpu", "gpu", "accurate", "recorded"])
 def test_every_preset_is_valid(tmp_path, preset):
     loaded = config.load(write(tmp_path, GOOD), preset)
     assert {sink.type for sink in loaded.config.sinks} == {"video", "identities", "mot"}
@@ -234,7 +234,7 @@ def test_an_unknown_preset_names_the_valid_ones(tmp_path):
 
 
 def test_a_preset_may_be_a_file_and_must_not_hold_cameras(tmp_path):
-    mine = write(tmp_path, (config.PRESETS / "demo.yaml").read_text() + "cameras: []\n", "mine.yaml")
+    mine = write(tmp_path, (config.PRESETS / "recorded.yaml").read_text() + "cameras: []\n", "mine.yaml")
     assert "a preset holds processing settings only" in faults(tmp_path, GOOD, preset=str(mine))[0]
 
 
@@ -247,32 +247,32 @@ def test_start_is_a_date_or_seconds(tmp_path):
         ("12.5", 12.5),
         ("null", None),
     ):
-        assert config.load(write(tmp_path, text % value), "demo").config.cameras[0].start == seconds
+        assert config.load(write(tmp_path, text % value), "recorded").config.cameras[0].start == seconds
 
 
 @pytest.mark.parametrize("value", ["9:00", "12:30:00", "true", "2026-13-01", "2026-02-30 09:00:00", "[1]", "noon"])
 def test_a_start_that_is_no_time(tmp_path, value):
     """YAML on its own reads 9:00 as the number 540."""
-    (fault,) = faults(tmp_path, f"cameras:\n  - name: a\n    source: a.mp4\n    start: {value}\n", preset="demo")
+    (fault,) = faults(tmp_path, f"cameras:\n  - name: a\n    source: a.mp4\n    start: {value}\n")
     assert fault.startswith("cams.yaml:4: cameras[0].start: must be a date and time, as in 2026-03-01T09:00:00Z")
 
 
 @pytest.mark.parametrize("value", ["true", "''", "-1", "1.5", "[a]", ""])
 def test_a_source_that_is_no_place(tmp_path, value):
-    (fault,) = faults(tmp_path, f"cameras:\n  - name: a\n    source: {value}\n", preset="demo")
+    (fault,) = faults(tmp_path, f"cameras:\n  - name: a\n    source: {value}\n")
     assert fault.startswith("cams.yaml:3: cameras[0].source: must be a path, a URL, or the number of a webcam")
 
 
 def test_a_link_twice(tmp_path):
     text = GOOD + "  - {from: right, to: left}\n  - {from: left, to: right, seconds: [1, 2]}\n"
-    found = faults(tmp_path, text, preset="demo")
+    found = faults(tmp_path, text)
     assert len(found) == 1
     assert "links[2]: has the same cameras as links[0]; keep one of the two" in found[0]
 
 
 def test_a_configuration_survives_being_written_and_read(tmp_path):
     text = GOOD + "  - {from: right, to: left, overlap: true}\n"
-    first = config.load(write(tmp_path, text), "demo", ["tracker.max_age=3", "linker.expiry=7"])
+    first = config.load(write(tmp_path, text), "recorded", ["tracker.max_age=3", "linker.expiry=7"])
     record = {**config.dump(first.config, first.folder), "environment": {}, "weights": {}}
     assert record["cameras"][0]["source"] == str(tmp_path / "left.mp4")
     elsewhere = tmp_path / "elsewhere"
@@ -288,7 +288,7 @@ def test_a_record_of_paths_keeps_its_variables(tmp_path, monkeypatch):
     monkeypatch.setenv("WHICH", "7")
     monkeypatch.setenv("HOME", "/home/me")
     text = "cameras:\n  - {name: a, source: '~/g.mp4'}\n  - {name: b, source: 'clips/${WHICH}.mp4'}\n"
-    loaded = config.load(write(tmp_path, text), "demo")
+    loaded = config.load(write(tmp_path, text), "recorded")
     sources = [camera["source"] for camera in config.dump(loaded.config, loaded.folder)["cameras"]]
     assert sources == ["/home/me/g.mp4", str(tmp_path / "clips/${WHICH}.mp4")]
 
@@ -297,10 +297,10 @@ def test_credentials_are_in_no_message(tmp_path):
     url = "rtsp://admin:hunter2@10.0.0.7/s?token=hunter2"
     entries = f"  - {{name: a, source: ['{url}']}}\n  - {{name: b, source: x, start: '{url}', fps: 'p {url}'}}\n"
     changes = [f"cameras.b.source={url}", f"cameras.b.roi={url}", f"cameras.b.fpss={url}"]
-    found = "\n".join(faults(tmp_path, "cameras:\n" + entries, preset="demo", changes=changes))
+    found = "\n".join(faults(tmp_path, "cameras:\n" + entries, changes=changes))
     assert "--set cameras.b.roi=rtsp://***@10.0.0.7/s?token=***: cameras[1].roi" in found
     for bad in (f"cameras.c.source={url}", url):
-        found += faults(tmp_path, GOOD, preset="demo", changes=[bad])[0]
+        found += faults(tmp_path, GOOD, changes=[bad])[0]
     assert found.count("***@10.0.0.7") == 8
     assert "hunter2" not in found
 
@@ -308,17 +308,17 @@ def test_credentials_are_in_no_message(tmp_path):
 @pytest.mark.parametrize("start", [".nan", ".inf"])
 def test_a_start_that_is_never(tmp_path, start):
     text = f"cameras:\n  - {{name: a, source: a.mp4, start: {start}}}\n"
-    assert "cameras[0].start: must be a finite number" in faults(tmp_path, text, preset="demo")[0]
+    assert "cameras[0].start: must be a finite number" in faults(tmp_path, text)[0]
 
 
 def test_a_change_that_looks_like_a_date_but_is_none(tmp_path):
-    found = faults(tmp_path, GOOD, preset="demo", changes=["cameras.left.start=2026-13-01"])
+    found = faults(tmp_path, GOOD, changes=["cameras.left.start=2026-13-01"])
     assert "cameras[0].start: must be a date and time" in found[0]
 
 
 def test_a_name_that_is_too_long_for_a_file(tmp_path):
     text = f"cameras:\n  - {{name: {'a' * 101}, source: a.mp4}}\n"
-    assert "cameras[0].name: String should have at most 100 characters" in faults(tmp_path, text, preset="demo")[0]
+    assert "cameras[0].name: String should have at most 100 characters" in faults(tmp_path, text)[0]
 
 
 def test_an_empty_preset_and_one_that_cannot_be_read(tmp_path):
@@ -331,7 +331,7 @@ def test_an_empty_preset_and_one_that_cannot_be_read(tmp_path):
 
 def test_a_value_that_contains_itself(tmp_path):
     text = "cameras: &all\n  - {name: a, source: a.mp4}\n  - *all\n"
-    assert "cams.yaml: a value contains itself" in faults(tmp_path, text, preset="demo")[0]
+    assert "cams.yaml: a value contains itself" in faults(tmp_path, text)[0]
 
 
 FILE_AND_VARIABLE = "cameras:\n  - {name: a, source: a.mp4}\n  - {name: b, source: '${GATE_URL}'}\n"
@@ -341,6 +341,6 @@ def test_a_variable_decides_what_shares_a_clock(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_URL", "rtsp://10.0.0.7/x")
     assert "cameras[0].start: is missing, but cameras[1] is live" in faults(tmp_path, FILE_AND_VARIABLE)[0]
     monkeypatch.setenv("GATE_URL", "b.mp4")
-    config.load(write(tmp_path, FILE_AND_VARIABLE), "demo")
+    config.load(write(tmp_path, FILE_AND_VARIABLE), "recorded")
     monkeypatch.delenv("GATE_URL")
-    config.load(write(tmp_path, FILE_AND_VARIABLE.replace("a.mp4}", "a.mp4, start: 3}")), "demo")
+    config.load(write(tmp_path, FILE_AND_VARIABLE.replace("a.mp4}", "a.mp4, start: 3}")), "recorded")

@@ -44,7 +44,7 @@ def test_ten_to_fourteen_people_each_in_two_views():
 
 
 def test_the_demo_keeps_most_people_apart(cli, tmp_path):
-    run = ["--sources", FOLDER / "cams.yaml", "--config", "demo", "--set", "sinks=[{type: mot}]"]
+    run = ["--sources", FOLDER / "cams.yaml", "--config", "recorded", "--set", "sinks=[{type: mot}]"]
     scores = tmp_path / "scores.json"
     assert cli(*run, "--set", f"detector.folder={FOLDER / 'detections'}", "--output", tmp_path / "run").code == 0
     result = cli("evaluate", tmp_path / "run", "--truth", FOLDER / "truth", "--json", scores)

@@ -21,7 +21,7 @@ def subjects(findings):
 
 @pytest.fixture(scope="module")
 def demo():
-    return subjects(doctor.examine("demo"))
+    return subjects(doctor.examine("recorded"))
 
 
 def test_everything_is_looked_at(demo):
@@ -60,7 +60,7 @@ def test_an_official_model_is_said_to_be_downloaded():
 def test_weights_that_cannot_be_loaded_are_a_finding(tmp_path):
     bad = tmp_path / "bad.pth"
     bad.write_bytes(b"nothing")
-    found = subjects(doctor.examine("demo", ["embedder.type=osnet", f"embedder.weights={bad}"]))
+    found = subjects(doctor.examine("recorded", ["embedder.type=osnet", f"embedder.weights={bad}"]))
     assert found["embedder weights"].remedy == ""
     assert found["embedder warm-up"].state == "not usable"
     assert str(bad) in found["embedder warm-up"].remedy
@@ -85,7 +85,7 @@ def test_every_runtime_of_the_embedder_is_told_with_speed_and_verdict(tmp_path, 
     monkeypatch.setattr(OsnetSettings, "build", lambda _: Part())
     monkeypatch.setattr(doctor, "measure", lambda _: iter(found))
     changes = ["embedder.type=osnet", f"embedder.weights={tmp_path / 'osnet.pth'}"]
-    told = subjects(doctor.examine("demo", changes))
+    told = subjects(doctor.examine("recorded", changes))
     assert told["embedder in OpenVINO bf16"].state == (
         "1200 crops a second; cosine 0.99800 at batch 64, 12 ranks swapped: does not pass"
     )
@@ -119,7 +119,7 @@ def test_a_check_that_breaks_becomes_a_finding(monkeypatch):
         raise ImportError("no torch")
 
     monkeypatch.setattr(doctor, "_torch", broken)
-    found = subjects(doctor.examine("demo"))
+    found = subjects(doctor.examine("recorded"))
     assert any("no torch" in finding.state for finding in found.values())
     assert "disk" in found
 

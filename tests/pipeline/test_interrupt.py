@@ -44,7 +44,7 @@ def long_site(demo, tmp_path_factory):
 
 @contextmanager
 def started(site: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "run.py", "--sources", f"{site / 'cams.yaml'}", "--config", "demo"]
+    command = [sys.executable, "run.py", "--sources", f"{site / 'cams.yaml'}", "--config", "recorded"]
     command += ["--output", str(output), "--set", f"detector.folder={site / 'detections'}"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
@@ -219,7 +219,7 @@ def test_each_camera_says_how_it_ended(cli, small, tmp_path, monkeypatch, by, st
 
     monkeypatch.setattr(MotSettings, "build", build_and_note)
     monkeypatch.setattr(Runner, "_tick", stop_after_20)
-    options = ["--config", "demo", "--set", f"detector.folder={tmp_path}", "--output", tmp_path / "run"]
+    options = ["--config", "recorded", "--set", f"detector.folder={tmp_path}", "--output", tmp_path / "run"]
     assert cli("--sources", tmp_path / "cams.yaml", *options).code == code
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert {name: (camera["frames"], camera["status"]) for name, camera in summary["cameras"].items()} == {

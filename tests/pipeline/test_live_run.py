@@ -43,7 +43,7 @@ def live_run(cli, folder, sources):
     changes = [f"detector.folder={detections}", "runtime.reconnect=0"]
     arguments = [word for change in changes for word in ("--set", change)]
     output = folder / "run"
-    outcome = cli("--sources", folder / "cams.yaml", "--config", "demo", *arguments, "--output", output)
+    outcome = cli("--sources", folder / "cams.yaml", "--config", "recorded", *arguments, "--output", output)
     summary = output / "summary.json"
     return outcome, json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else {}
 

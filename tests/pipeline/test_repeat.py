@@ -28,7 +28,7 @@ def results_of(run: Path) -> dict[str, bytes]:
 def test_run_yaml_repeats_a_run_from_anywhere(cli, demo, tmp_path, monkeypatch):
     """The first run is started with relative paths, the second one from another folder."""
     monkeypatch.chdir(demo.folder)
-    relative = ["--config", "demo", "--set", "detector.folder=detections", "--set", "tracker.n_init=2"]
+    relative = ["--config", "recorded", "--set", "detector.folder=detections", "--set", "tracker.n_init=2"]
     assert cli("--sources", "cams.yaml", *relative, "--output", tmp_path / "first").code == 0
     first = results_of(tmp_path / "first")
     assert len(first) == 6

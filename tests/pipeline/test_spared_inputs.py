@@ -37,7 +37,9 @@ class Place:
         entries = [{"name": name, "source": str(source)} for name, source in cameras.items()]
         cams.write_text(yaml.safe_dump({"cameras": entries}), encoding="utf-8")
         change = f"detector.folder={detections or self.detections}"
-        return self._cli("--sources", cams, "--config", "demo", "--set", change, "--output", self.output, *more)
+        return self._cli(
+            "--sources", cams, "--config", "recorded", "--set", change, "--output", self.output, *more
+        )
 
     def refuses(self, cameras: dict[str, Any], *more: object, words: str, detections: Path | None = None) -> None:
         """The run is refused with these words and nothing at all is touched."""

@@ -99,7 +99,7 @@ def test_another_seed_gives_another_recording(rooms, clips, tmp_path):
 def test_the_program_reads_cams_yaml(kind, rooms, lossy, request):
     folder = request.getfixturevalue("clips" if kind == "plain" else "lossy_clips")
     scene = rooms if kind == "plain" else lossy
-    loaded = config.load(folder / "cams.yaml", "demo").config
+    loaded = config.load(folder / "cams.yaml", "recorded").config
     assert [camera.name for camera in loaded.cameras] == [camera.name for camera in scene.cameras]
     starts = [camera.start for camera in loaded.cameras if camera.start is not None]
     assert np.diff(starts) == pytest.approx(scene.cameras[1].clock - scene.cameras[0].clock)
@@ -140,7 +140,9 @@ def test_lost_frames_make_the_times_jump(lossy, lossy_clips):
 
 
 def test_transits_lie_within_their_links(lossy_clips):
-    links = {(link.origin, link.to): link for link in config.load(lossy_clips / "cams.yaml", "demo").config.links}
+    links = {
+        (link.origin, link.to): link for link in config.load(lossy_clips / "cams.yaml", "recorded").config.links
+    }
     transits = table(lossy_clips / "truth" / "transits.csv")
     assert transits
     for transit in transits:
