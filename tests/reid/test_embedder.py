@@ -145,7 +145,7 @@ def test_the_union_chooses_by_type():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"type": "osnet"},
+        {"type": "osnet", "weights": 5},
         {"type": "osnet", "weights": "a.pth", "batch": 0},
         {"type": "osnet", "weights": "a.pth", "precision": "int4"},
         {"type": "osnet", "weights": "a.pth", "runtime": "onnx"},
