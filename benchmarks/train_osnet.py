@@ -4,24 +4,23 @@
         --output runs/world_crops
     python -m benchmarks.train_osnet DATA/reid --output runs/osnet
 
-DATA/reid holds cuhk03_p1 and cuhk01. The same command goes on where it was interrupted. Rendered people come
-first, who are many, then real ones, who are few; only in the end at the full size, where a crop costs three times
-as much.
+DATA/reid holds folders of crops named like 0000_c1_00.jpg: cuhk03_p1/train_labeled and
+cuhk03_p1/train_detected (people 0 to 742 of CUHK03's first pair of cameras) and cuhk01 (of whose people 1 to 485 are used). The same command goes on
+where it was interrupted. Rendered people come first, who are many, then real ones, who are few; only in the end at
+the full size, where a crop costs three times as much.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from benchmarks.streams import ROOT
+from pipeline.cli import main as program
 
 WEAKER = ("augment.brightness=0.3", "augment.contrast=0.3", "augment.gain=0", "augment.gamma=0", "augment.noise=0")
-HALF, FULL = 1, 0  # share of the epochs at half the size
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,14 @@ class Stage:
         real: whether it sees real people.
         rendered: people of the rendered ones; None is all of them, 0 none.
         epochs: over both.
-        half: share of the epochs at half the size.
+        half: whether pictures are of half the size.
         changes: of the preset `domain`.
     """
 
     real: bool
     rendered: int | None
     epochs: int
-    half: int
+    half: bool
     changes: tuple[str, ...]
 
     def arguments(self, data: Path, crops: Path) -> list[str]:
@@ -51,18 +50,18 @@ class Stage:
         if self.rendered != 0:
             people = "" if self.rendered is None else f":1-{self.rendered}"
             sources.append(f"{crops / 'bounding_box_train'}{people}")
-        epochs = f"epochs={self.epochs}", f"half_size_epochs={self.epochs * self.half}"
+        epochs = f"epochs={self.epochs}", f"half_size_epochs={self.epochs if self.half else 0}"
         changes = [word for change in (*epochs, *self.changes) for word in ("--set", change)]
         return [word for source in sources for word in ("--train", source)] + changes
 
 
 STAGES = (
-    Stage(False, None, 2, HALF, (*WEAKER, "augment.saturation=0.4", "augment.far=0.4")),
+    Stage(False, None, 2, True, (*WEAKER, "augment.saturation=0.4", "augment.far=0.4")),
     Stage(
         True,
         0,
         12,
-        HALF,
+        True,
         (
             *WEAKER,
             "augment.box_jitter=0.05",
@@ -75,8 +74,8 @@ STAGES = (
             "schedule.warmup=0.3",
         ),
     ),
-    Stage(True, 700, 14, HALF, ("rate=0.003", "schedule.warmup=0.5")),
-    Stage(True, 300, 7, FULL, ("rate=0.0015", "average=0.995", "schedule.warmup=0.3")),
+    Stage(True, 700, 14, True, ("rate=0.003", "schedule.warmup=0.5")),
+    Stage(True, 300, 7, False, ("rate=0.0015", "average=0.995", "schedule.warmup=0.3")),
 )
 
 
@@ -90,11 +89,9 @@ def main(data: Path, crops: Path, output: Path) -> None:
     for number, stage in enumerate(STAGES, start=1):
         folder = output / str(number)
         command = ["reid", "train", "--config", "domain", "--output", str(folder)]
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "run.py"), *command, *stage.arguments(data, crops), *before], check=False
-        )
-        if done.returncode:
-            raise SystemExit(done.returncode)
+        code = program([*command, *stage.arguments(data, crops), *before])
+        if code:
+            raise SystemExit(code)
         before = ["--set", f"weights={folder / 'last.pth'}"]
     click.echo(f"{output / str(len(STAGES)) / 'last.pth'}: score it with run.py reid evaluate")
 

@@ -28,6 +28,8 @@ SMALLEST = 10, 30  # pixels, width and height of a box that is cut out
 @click.option("--every", default=8, show_default=True, help="Frames from one crop of a person to the next.")
 def main(output: Path, every: int) -> None:
     """Write the crops as 0003_c1_000104.png: person, half, frame."""
+    if any(output.glob("*.png")):
+        raise click.ClickException(f"{output}: holds crops; remove them, or give another --output")
     truth = output / "truth"
     write_split_truth(DATA, truth)
     with (truth / "people.csv").open(encoding="utf-8", newline="") as file:

@@ -31,7 +31,7 @@ run.py reid evaluate --weights osnet_x0_25_msmt17.pth --data market1501
 run.py reid evaluate --weights A.pth --weights B.xml --data cuhk01:486-971 --rerank --plots runs/plots
 """
 _WIDTH = 160  # of the tables in a file or a pipe
-_SMALLEST = 32  # pixels: OSNet halves a picture four times
+_SMALLEST = 32  # pixels: OSNet halves a picture four times, and 2 x 2 places are to be left
 _MOST_CAMERAS = 12  # that a table of camera pairs has room for
 
 

@@ -24,7 +24,7 @@ def read_picture(path: Path) -> Image:
     try:
         data = np.fromfile(path, np.uint8)  # OpenCV itself opens no file with other than ASCII letters on Windows
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; the set changed while it was read: start again") from error
+        raise DataError(f"{path}: {error.strerror}; check that it is still there and may be read") from error
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if image is None:
         raise DataError(f"{path}: not a picture that can be decoded; remove or replace it")

@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.train_osnet import STAGES
 from pipeline import cli
 from pipeline.reid_train import PRESETS, load_settings, sparkline
 from pipeline.signals import INTERRUPTED
@@ -40,6 +42,17 @@ def test_presets_load(preset):
 def test_the_default_preset_holds_the_defaults_of_the_paper():
     settings = load_settings("default", ["loss=softmax", "sampler=random"])
     assert (settings.optimiser, settings.rate, settings.label_smoothing) == ("amsgrad", 0.0015, 0.1)
+    ours = load_settings("default")
+    assert (ours.loss, ours.sampler) == ("softmax+contrastive", "identity")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_stages_of_the_weights_that_ship_hold_settings_that_there_are(stage):
+    arguments = stage.arguments(Path("data"), Path("crops"))
+    changes = [value for name, value in itertools.pairwise(arguments) if name == "--set"]
+    settings = load_settings("domain", changes)
+    assert settings.half_size_epochs in (0, settings.epochs)
+    assert settings.size(0) == ((128, 64) if stage.half else (256, 128))
 
 
 def test_a_training_from_the_command_line(crops, tmp_path, capfd):

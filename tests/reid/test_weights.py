@@ -21,6 +21,12 @@ def checkpoint(tmp_path):
     return path
 
 
+@pytest.mark.parametrize("name", ["osnet_ibn_x0_25", "osnet_ain_x0_25"])
+def test_instance_normalisation_is_found_out_from_the_file(tmp_path, name):
+    torch.save(create_osnet(name).state_dict(), tmp_path / "a.pth")
+    assert load_osnet(tmp_path / "a.pth")[1] == name
+
+
 def test_a_file_is_found_here_or_beside_the_program(tmp_path, monkeypatch):
     program, here = tmp_path / "program", tmp_path / "here"
     for folder in (program / "weights", here):

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -100,3 +101,11 @@ def test_a_broken_picture_is_named(crops):
     crops.paths[3].unlink()
     with pytest.raises(DataError, match=f"{crops.paths[3].name}: No such file"):
         views(crops)
+
+
+def test_opencv_gets_its_threads_back(tmp_path):
+    before = cv2.getNumThreads()
+    reader = Reader(read_crops(write_people(tmp_path / "people", 2)), AugmentSettings(), 3, 1)
+    assert cv2.getNumThreads() == 1
+    reader.close()
+    assert cv2.getNumThreads() == before
