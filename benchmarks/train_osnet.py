@@ -5,9 +5,9 @@
     python -m benchmarks.train_osnet DATA/reid --output runs/osnet
 
 DATA/reid holds folders of crops named like 0000_c1_00.jpg: cuhk03_p1/train_labeled and cuhk03_p1/train_detected
-(people 0 to 742 of CUHK03's first pair of cameras) and cuhk01 (of whose people 1 to 485 are used). The same command
-goes on where it was interrupted. Rendered people come first, who are many, then real ones, who are few; only in the
-end at the full size, where a crop costs three times as much.
+(people 0 to 742 of CUHK03's first pair of cameras) and cuhk01 (of whose people 1 to 485 are used). The same
+command goes on where it was interrupted. Rendered people come first, who are many, then real ones, who are few;
+only in the end at the full size, where a crop costs three times as much.
 """
 
 from __future__ import annotations
