@@ -10,14 +10,16 @@ from pydantic import Field
 from trackers.base import Tracker
 from trackers.bytetrack import ByteTrackSettings
 from trackers.deepsort import DeepSortSettings
+from trackers.evidence import EvidenceSettings
 from trackers.tracks import Detections, Track, TrackId, TrackState
 
-TrackerSettings = Annotated[DeepSortSettings | ByteTrackSettings, Field(discriminator="type")]
+TrackerSettings = Annotated[DeepSortSettings | ByteTrackSettings | EvidenceSettings, Field(discriminator="type")]
 
 __all__ = [
     "ByteTrackSettings",
     "DeepSortSettings",
     "Detections",
+    "EvidenceSettings",
     "Track",
     "TrackId",
     "TrackState",

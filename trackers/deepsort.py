@@ -90,7 +90,7 @@ class DeepSort:
         rows = np.flatnonzero(tracks.confirmed)
         if detections.embeddings is None or detections.embedded is None or rows.size == 0 or len(detections) == 0:
             return cost
-        motion = kalman.gating_distance(tracks.mean[rows], tracks.covariance[rows], xyxy_to_xyah(detections.boxes))
+        motion = kalman.gating_distance(tracks.motion[rows], xyxy_to_xyah(detections.boxes))
         allowed = (motion <= kalman.CHI2_95_4DOF) & detections.embedded
         gated = allowed.any(axis=1)  # appearance is the dear part: only for tracks with a candidate
         distance = self._gallery.distances(self._slots[rows[gated]], detections.embeddings)

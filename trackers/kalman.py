@@ -1,7 +1,13 @@
 """The Kalman filter of DeepSORT (arXiv 1703.07402, section 2.1) in seconds, not frames, for many boxes at once.
 
 State: centre x, centre y, aspect ratio, height, and their velocities per second. The observation is the first
-four. Stateless: means (N, 8) and covariances (N, 8, 8) go in and come out.
+four. Nothing in the paper's noise couples one of the four with another, and a covariance that starts out diagonal
+stays so: the 8 x 8 filter is four filters of a value and its velocity (a test compares the two forms). A state is
+one row of ``motion`` (N, 20), each block for x, y, aspect ratio and height:
+
+    0-3 value | 4-7 velocity | 8-11 variance of the value | 12-15 covariance of both | 16-19 variance of velocity
+
+Stateless: rows go in and come out. `trackers.kernels` has `predict` and `correct` compiled, in place.
 
 The paper's filter moves one video frame a step. Its process noise (standard deviations proportional to the box
 height: 1/20 for position, 1/160 a frame for velocity, the values of the authors' published tracker) is tied to the
@@ -22,75 +28,79 @@ CHI2_95_4DOF = (
     9.4877  # 0.95 quantile of the chi-square distribution with 4 degrees of freedom (paper, section 2.2)
 )
 
-_POSITION = 1 / 20  # standard deviation as a share of the height
-_VELOCITY = 1 / 160  # the same, a frame
-_ASPECT_MEASURED, _ASPECT_STEP, _ASPECT_VELOCITY = 1e-1, 1e-2, 1e-5
+POSITION = 1 / 20  # standard deviation as a share of the height
+VELOCITY = 1 / 160  # the same, a frame
+ASPECT_VELOCITY = 1e-5
+ASPECT_MEASURED, ASPECT_STEP = 1e-1, 1e-2  # the paper's; others can be given
+SMALLEST_ASPECT, SMALLEST_HEIGHT = 1e-2, 1.0  # of a state [1, px]; keep a long prediction a box
 
 
-def initiate(xyah: Float) -> tuple[Float, Float]:
-    """Mean (N, 8) and covariance (N, 8, 8) of new tracks from their first boxes (N, 4) xyah, at rest."""
-    mean = np.concatenate([xyah, np.zeros_like(xyah)], axis=1)
+def initiate(xyah: Float) -> Float:
+    """Motion (N, 20) of new tracks from their first boxes (N, 4) xyah, at rest."""
     h = xyah[:, 3]
-    position, velocity = 2 * _POSITION * h, 10 * _VELOCITY * REFERENCE_RATE * h
-    aspect = np.full_like(h, _ASPECT_STEP)
-    aspect_velocity = np.full_like(h, _ASPECT_VELOCITY * REFERENCE_RATE)
-    std = np.stack([position, position, aspect, position, velocity, velocity, aspect_velocity, velocity], axis=1)
-    return mean, _diagonal(std**2)
+    position, velocity = 2 * POSITION * h, 10 * VELOCITY * REFERENCE_RATE * h
+    aspect = np.full_like(h, ASPECT_STEP)
+    aspect_velocity = np.full_like(h, ASPECT_VELOCITY * REFERENCE_RATE)
+    motion = np.zeros((len(xyah), 20))
+    motion[:, :4] = xyah
+    motion[:, 8:12] = np.stack([position, position, aspect, position], axis=1) ** 2
+    motion[:, 16:20] = np.stack([velocity, velocity, aspect_velocity, velocity], axis=1) ** 2
+    return motion
 
 
-def predict(mean: Float, covariance: Float, dt: float) -> tuple[Float, Float]:
+def predict(motion: Float, dt: float, aspect_step: float = ASPECT_STEP) -> Float:
     """Move states ``dt`` >= 0 seconds ahead at constant velocity."""
-    transition = np.eye(8)
-    transition[:4, 4:] = dt * np.eye(4)
-    noise = _process_noise(mean[:, 3], dt)
-    return mean @ transition.T, transition @ covariance @ transition.T + noise
+    value, velocity, variance, shared, change = np.split(motion, 5, axis=1)
+    own, both, faster = _process_noise(value[:, 3], dt, aspect_step)
+    moved = value + dt * velocity
+    moved[:, 2:] = np.maximum(moved[:, 2:], [SMALLEST_ASPECT, SMALLEST_HEIGHT])
+    variance = variance + 2 * dt * shared + dt**2 * change + own
+    return np.concatenate([moved, velocity, variance, shared + dt * change + both, change + faster], axis=1)
 
 
-def project(mean: Float, covariance: Float) -> tuple[Float, Float]:
-    """Expected observation (N, 4) xyah and its covariance (N, 4, 4), measurement noise included."""
-    position = _POSITION * np.maximum(mean[:, 3], 1.0)
-    std = np.stack([position, position, np.full_like(position, _ASPECT_MEASURED), position], axis=1)
-    return mean[:, :4], covariance[:, :4, :4] + _diagonal(std**2)
+def measurement_noise(height: Float, aspect_measured: float = ASPECT_MEASURED) -> Float:
+    """(N, 4) variances of an observed box, xyah."""
+    position = POSITION * np.maximum(height, 1.0)
+    return np.stack([position, position, np.full_like(position, aspect_measured), position], axis=1) ** 2
 
 
-def update(mean: Float, covariance: Float, xyah: Float) -> tuple[Float, Float]:
-    """Correct each state with its own observed box: (N, 8), (N, 8, 8), (N, 4)."""
-    expected, innovation_covariance = project(mean, covariance)
-    gain = np.linalg.solve(innovation_covariance, covariance[:, :4, :]).transpose(0, 2, 1)
-    mean = mean + np.einsum("nij,nj->ni", gain, xyah - expected)
-    covariance = covariance - gain @ innovation_covariance @ gain.transpose(0, 2, 1)
-    return mean, covariance
+def correct(motion: Float, xyah: Float, aspect_measured: float = ASPECT_MEASURED) -> Float:
+    """Correct each state with its own observed box: (N, 20), (N, 4)."""
+    value, velocity, variance, shared, change = np.split(motion, 5, axis=1)
+    expected = variance + measurement_noise(value[:, 3], aspect_measured)
+    gain, gain_velocity, miss = variance / expected, shared / expected, xyah - value
+    value = value + gain * miss
+    value[:, 2:] = np.maximum(value[:, 2:], [SMALLEST_ASPECT, SMALLEST_HEIGHT])
+    return np.concatenate(
+        [
+            value,
+            velocity + gain_velocity * miss,
+            (1 - gain) * variance,
+            (1 - gain) * shared,
+            change - gain_velocity * shared,
+        ],
+        axis=1,
+    )
 
 
-def gating_distance(mean: Float, covariance: Float, xyah: Float) -> Float:
+def gating_distance(motion: Float, xyah: Float) -> Float:
     """Squared Mahalanobis distance (paper, equation 1): element (i, j) is of track i and observed box j."""
-    expected, innovation_covariance = project(mean, covariance)
-    cholesky = np.linalg.cholesky(innovation_covariance)
-    difference = xyah[None, :, :] - expected[:, None, :]
-    whitened = np.linalg.solve(cholesky, difference.transpose(0, 2, 1))
-    squared: Float = np.sum(whitened**2, axis=1)
+    expected = motion[:, 8:12] + measurement_noise(motion[:, 3])
+    squared: Float = np.sum((xyah[None] - motion[:, None, :4]) ** 2 / expected[:, None], axis=2)
     return squared
 
 
-def _process_noise(height: Float, dt: float) -> Float:
-    """(N, 8, 8) noise that ``dt * REFERENCE_RATE`` single-frame steps of the paper's filter add up to."""
+def _process_noise(height: Float, dt: float, aspect_step: float) -> tuple[Float, Float, Float]:
+    """What ``dt * REFERENCE_RATE`` single-frame steps add to the last three blocks, (N, 4) each."""
     steps = dt * REFERENCE_RATE
     h = np.maximum(height, 1.0)
-    step = np.stack([_POSITION * h, _POSITION * h, np.full_like(h, _ASPECT_STEP), _POSITION * h], axis=1)
-    velocity = np.stack([_VELOCITY * h, _VELOCITY * h, np.full_like(h, _ASPECT_VELOCITY), _VELOCITY * h], axis=1)
+    step = np.stack([POSITION * h, POSITION * h, np.full_like(h, aspect_step), POSITION * h], axis=1) ** 2
+    faster = np.stack([VELOCITY * h, VELOCITY * h, np.full_like(h, ASPECT_VELOCITY), VELOCITY * h], axis=1) ** 2
     # A velocity error made k frames before the end has moved the position by k times itself; sums over k < steps:
-    first_powers, second_powers = (
-        max(0.0, steps * (steps - 1) / 2),
-        max(0.0, steps * (steps - 1) * (2 * steps - 1) / 6),
+    first_powers = max(0.0, steps * (steps - 1) / 2)
+    second_powers = max(0.0, steps * (steps - 1) * (2 * steps - 1) / 6)
+    return (
+        steps * step + second_powers * faster,
+        first_powers * faster * REFERENCE_RATE,
+        steps * faster * REFERENCE_RATE**2,
     )
-    noise = np.zeros((len(h), 8, 8))
-    i = np.arange(4)
-    noise[:, i, i] = steps * step**2 + second_powers * velocity**2
-    noise[:, i, i + 4] = noise[:, i + 4, i] = first_powers * velocity**2 * REFERENCE_RATE
-    noise[:, i + 4, i + 4] = steps * velocity**2 * REFERENCE_RATE**2
-    return noise
-
-
-def _diagonal(values: Float) -> Float:
-    """(N, K) -> (N, K, K) with the values on the diagonal."""
-    return values[:, :, None] * np.eye(values.shape[1])

@@ -7,14 +7,13 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from trackers import kalman
+from trackers import kalman, kernels
 from trackers.boxes import iou_matrix, xyah_to_xyxy, xyxy_to_xyah
 from trackers.tracks import BoolArray, Detections, FloatArray, IntArray, Track, TrackId, TrackState
 
 _MIN_MISSED_FRAMES = 2  # a track outlives this many missed frames however low the frame rate
 _BRIDGED = 0.1  # seconds between frames over which boxes of a walking person still overlap well
 _WALKING = 0.8  # body heights that a person walks in a second
-_SMALLEST = np.array([1e-2, 1.0])  # aspect ratio and height [px] of a state; keeps a long prediction a box
 
 
 class TrackTable:
@@ -25,16 +24,25 @@ class TrackTable:
     Args:
         max_age: seconds a confirmed track lives without being observed.
         n_init: detections in a row that confirm a track.
+        longest_gap: seconds between frames that count towards that age at most; a pause of the stream ages no
+            track by more.
+        aspect_noise: standard deviations of the aspect ratio, of its change in a frame and of a measured one.
     """
 
-    def __init__(self, max_age: float, n_init: int) -> None:
-        self._max_age, self._n_init = max_age, n_init
+    def __init__(
+        self,
+        max_age: float,
+        n_init: int,
+        longest_gap: float = np.inf,
+        aspect_noise: tuple[float, float] = (kalman.ASPECT_STEP, kalman.ASPECT_MEASURED),
+    ) -> None:
+        self._aspect_step, self._aspect_measured = aspect_noise
+        self._max_age, self._n_init, self._longest_gap = max_age, n_init, longest_gap
         self._next_id = 1
         self._time: float | None = None
         self._intervals: deque[float] = deque(maxlen=9)
         self.ids: IntArray = np.zeros(0, np.int64)  # 0 while tentative
-        self.mean: npt.NDArray[np.float64] = np.zeros((0, 8))
-        self.covariance: npt.NDArray[np.float64] = np.zeros((0, 8, 8))
+        self.motion: npt.NDArray[np.float64] = np.zeros((0, 20))  # laid out as in `trackers.kalman`
         self.scores: FloatArray = np.zeros(0, np.float32)
         self.hits: IntArray = np.zeros(0, np.int64)
         self.last_seen: npt.NDArray[np.float64] = np.zeros(0)
@@ -58,20 +66,32 @@ class TrackTable:
 
     def boxes(self) -> npt.NDArray[np.float64]:
         """(N, 4) xyxy of the current state."""
-        return xyah_to_xyxy(self.mean[:, :4])
+        return xyah_to_xyxy(self.motion[:, :4])
 
-    def overlap(self, rows: IntArray, boxes: FloatArray) -> npt.NDArray[np.float64]:
-        """IoU (R, M) of the tracks ``rows`` with detected boxes.
+    def ahead(self, time: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Motion (N, 20) as `advance` to ``time`` would leave it, and the `pads` (N,) of then; changes nothing."""
+        dt = max(0.0, time - self.time) if self._time is not None else 0.0
+        motion = self.motion.copy()
+        kernels.predict(motion, min(self._watched(dt), self._allowed(self._max_age)), self._aspect_step)
+        return motion, self.pads(np.arange(len(self)), dt)
+
+    def pads(self, rows: IntArray, interval: float | None = None) -> npt.NDArray[np.float64]:
+        """(R,) px by which boxes are enlarged before they are compared, ``interval`` [s] after the frame before.
 
         Below ten frames a second the boxes of a walking person hardly overlap, those of a new track above all: its
         velocity is not known yet. Both boxes are then enlarged by the way a person walks in the time that is
         missing (buffered IoU, arXiv 2211.14317, with the buffer from the frame interval).
         """
-        own = self.boxes()[rows]
-        pad = _WALKING * max(0.0, self.interval - _BRIDGED) * self.mean[rows, 3]
-        if not pad.any():
+        missing = max(0.0, (self.interval if interval is None else interval) - _BRIDGED)
+        pads: npt.NDArray[np.float64] = _WALKING * missing * self.motion[rows, 3]
+        return pads
+
+    def overlap(self, rows: IntArray, boxes: FloatArray) -> npt.NDArray[np.float64]:
+        """IoU (R, M) of the tracks ``rows`` with detected boxes, both enlarged by `pads`."""
+        own, pads = self.boxes()[rows], self.pads(rows)
+        if not pads.any():
             return iou_matrix(own, boxes)
-        enlarge = np.stack([-pad, -pad, pad, pad], axis=1)
+        enlarge = pads[:, None] * np.array([-1.0, -1.0, 1.0, 1.0])
         overlaps = [iou_matrix(own[i : i + 1] + e, boxes + e) for i, e in enumerate(enlarge)]
         return np.concatenate(overlaps) if overlaps else np.zeros((0, len(boxes)))
 
@@ -84,26 +104,38 @@ class TrackTable:
             (N,) bool, tracks that are over; the caller passes them to `remove`.
         """
         dt = 0.0 if self._time is None else max(0.0, time - self._time)
+        watched = self._watched(dt)
         if self._time is not None:
             self._intervals.append(dt)
         if time < self.time:  # the clock jumped back: ages go on from the new time
             self.last_seen = self.last_seen - (self.time - time)
+        elif dt > watched:  # nobody watched: ages go on as if it had been that long
+            self.last_seen = self.last_seen + (dt - watched)
         self.previous_time, self.interval = self.time, dt
         self._time = time
         self.matched[:] = -1
-        allowed = max(self._max_age, (_MIN_MISSED_FRAMES + 0.5) * float(np.median(self._intervals or [0.0])))
-        over: BoolArray = time - self.last_seen > allowed + 1e-6
-        self.mean, self.covariance = kalman.predict(self.mean, self.covariance, min(dt, allowed))
-        self.mean[:, 2:4] = np.maximum(self.mean[:, 2:4], _SMALLEST)
+        kernels.predict(self.motion, min(watched, self._allowed(self._max_age)), self._aspect_step)
+        return self.lost_for(self._max_age)
+
+    def lost_for(self, age: float) -> BoolArray:
+        """(N,) tracks that have not been seen for longer than ``age`` [s], and for more than two frames."""
+        over: BoolArray = self.time - self.last_seen > self._allowed(age) + 1e-6
         return over
+
+    def _allowed(self, age: float) -> float:
+        return max(age, (_MIN_MISSED_FRAMES + 0.5) * self._typical_interval())
+
+    def _watched(self, dt: float) -> float:
+        """How many of the ``dt`` seconds since the last frame count."""
+        return min(dt, max(self._longest_gap, (_MIN_MISSED_FRAMES + 0.5) * self._typical_interval()))
+
+    def _typical_interval(self) -> float:
+        return sorted(self._intervals)[len(self._intervals) // 2] if self._intervals else 0.0
 
     def observe(self, pairs: IntArray, detections: Detections) -> None:
         """Correct tracks with detections, (K, 2) row and detection, and confirm those that are due."""
-        rows, columns = pairs.T
-        self.mean[rows], self.covariance[rows] = kalman.update(
-            self.mean[rows], self.covariance[rows], xyxy_to_xyah(detections.boxes[columns])
-        )
-        self.mean[rows, 2:4] = np.maximum(self.mean[rows, 2:4], _SMALLEST)
+        rows, columns = np.ascontiguousarray(pairs.T)
+        kernels.correct(self.motion, rows, xyxy_to_xyah(detections.boxes[columns]), self._aspect_measured)
         self.scores[rows] = detections.scores[columns]
         self.hits[rows] += 1
         self.last_seen[rows] = self.time
@@ -112,12 +144,12 @@ class TrackTable:
 
     def start(self, columns: IntArray, detections: Detections) -> IntArray:
         """Begin a track with each of the detections ``columns``; returns their rows."""
-        mean, covariance = kalman.initiate(xyxy_to_xyah(detections.boxes[columns]))
         n = len(columns)
         rows = np.arange(len(self), len(self) + n)
+        if n == 0:
+            return rows
         self.ids = np.concatenate([self.ids, np.zeros(n, np.int64)])
-        self.mean = np.concatenate([self.mean, mean])
-        self.covariance = np.concatenate([self.covariance, covariance])
+        self.motion = np.concatenate([self.motion, kalman.initiate(xyxy_to_xyah(detections.boxes[columns]))])
         self.scores = np.concatenate([self.scores, detections.scores[columns]])
         self.hits = np.concatenate([self.hits, np.ones(n, np.int64)])
         self.last_seen = np.concatenate([self.last_seen, np.full(n, self.time)])
@@ -127,33 +159,44 @@ class TrackTable:
 
     def remove(self, over: BoolArray) -> list[Track]:
         """Drop tracks (N,) bool; returns the confirmed ones of them as ended."""
-        ended = [self._snapshot(row, TrackState.ENDED, None) for row in self._by_id(over)]
+        if not over.any():
+            return []
+        ended = self._snapshots(self._by_id(over), None, over=True)
         keep = ~over
-        self.ids, self.mean, self.covariance = self.ids[keep], self.mean[keep], self.covariance[keep]
+        self.ids, self.motion = self.ids[keep], self.motion[keep]
         self.scores, self.hits = self.scores[keep], self.hits[keep]
         self.last_seen, self.matched = self.last_seen[keep], self.matched[keep]
         return ended
 
     def live(self, detections: Detections) -> list[Track]:
         """Snapshots of all confirmed tracks by rising id; ``detections`` are those of this frame."""
-        tracks = []
-        for row in self._by_id(self.confirmed):
-            column = self.matched[row]
-            embedding = None
-            if column >= 0 and detections.embeddings is not None and detections.embedded is not None:
-                embedding = detections.embeddings[column] if detections.embedded[column] else None
-            state = TrackState.CONFIRMED if column >= 0 else TrackState.LOST
-            tracks.append(self._snapshot(row, state, embedding))
-        return tracks
+        return self._snapshots(self._by_id(self.confirmed), detections)
 
-    def _by_id(self, which: BoolArray) -> list[int]:
+    def _by_id(self, which: BoolArray) -> IntArray:
         rows = np.flatnonzero(which & self.confirmed)
-        return [int(row) for row in rows[np.argsort(self.ids[rows])]]
+        by_id: IntArray = rows[np.argsort(self.ids[rows])]
+        return by_id
 
-    def _snapshot(self, row: int, state: TrackState, embedding: FloatArray | None) -> Track:
-        box = xyah_to_xyxy(self.mean[row : row + 1, :4])[0].astype(np.float32)
-        velocity = self.mean[row, 4:6].astype(np.float32)
-        return Track(TrackId(int(self.ids[row])), box, velocity, float(self.scores[row]), state, embedding)
+    def _snapshots(self, rows: IntArray, detections: Detections | None, *, over: bool = False) -> list[Track]:
+        boxes = xyah_to_xyxy(self.motion[rows, :4]).astype(np.float32)
+        velocities = self.motion[rows, 4:6].astype(np.float32)
+        scores, ids, columns = self.scores[rows].tolist(), self.ids[rows].tolist(), self.matched[rows].tolist()
+        rest = TrackState.ENDED if over else TrackState.LOST
+        embeddings: FloatArray | None = None
+        embedded: list[bool] = []
+        if detections is not None and detections.embeddings is not None and detections.embedded is not None:
+            embeddings, embedded = detections.embeddings, detections.embedded.tolist()
+        return [
+            Track(
+                TrackId(id_),
+                box,
+                velocity,
+                score,
+                rest if over or column < 0 else TrackState.CONFIRMED,
+                embeddings[column] if embeddings is not None and column >= 0 and embedded[column] else None,
+            )
+            for id_, box, velocity, score, column in zip(ids, boxes, velocities, scores, columns, strict=True)
+        ]
 
     def _confirm(self, rows: IntArray) -> None:
         for row in rows[(self.ids[rows] == 0) & (self.hits[rows] >= self._n_init)]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.optimize import linear_sum_assignment
 
-from trackers.assignment import assign, unmatched
+from trackers.assignment import assign, assign_worth, unmatched
 
 costs = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=5), elements=st.floats(0, 1))
 
@@ -54,3 +54,19 @@ def test_nothing_to_assign(shape):
 
 def test_unmatched_are_the_others_in_order():
     assert unmatched(5, np.array([3, 0])).tolist() == [1, 2, 4]
+
+
+@given(costs)
+def test_the_worth_of_all_pairs_is_the_greatest_there_is(values):
+    worth = np.where(values < 0.3, -np.inf, values - 0.5)
+    pairs = assign_worth(worth)
+    assert len(set(pairs[:, 0])) == len(set(pairs[:, 1])) == len(pairs)
+    assert (np.diff(pairs[:, 0]) > 0).all()
+    rows, columns = linear_sum_assignment(-np.maximum(worth, 0))
+    assert worth[pairs[:, 0], pairs[:, 1]].sum() == pytest.approx(np.maximum(worth, 0)[rows, columns].sum())
+    assert (worth[pairs[:, 0], pairs[:, 1]] > 0).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_no_rows_or_columns_make_no_pairs_of_worth(shape):
+    assert assign_worth(np.zeros(shape)).shape == (0, 2)

@@ -50,7 +50,7 @@ def test_the_order_of_detections_does_not_matter(settings):
 def test_a_person_who_leaves_is_lost_then_ended_once(settings):
     tracker = settings.build()
     states = []
-    for step in range(60):
+    for step in range(int(10 * settings.max_age) + 40):
         time = step / 10
         found = two_people(0) if step < 20 else Detections.empty()
         states.append([(track.id, track.state) for track in tracker.update(found, time)])

@@ -1,0 +1,113 @@
+"""Every compiled loop against its NumPy form."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trackers import kalman, kernels, kernels_numpy
+from trackers.boxes import xyxy_to_xyah
+
+SHARED = [name for name, f in vars(kernels_numpy).items() if inspect.isfunction(f) and hasattr(kernels, name)]
+
+
+def scene(seed, tracks=7, found=9, dimension=16):
+    """Random arguments of `evidence`."""
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 300, (tracks + found, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform([20, 60], [80, 200], (tracks + found, 2))], axis=1)
+    looks = rng.normal(size=(tracks + found, dimension)).astype(np.float32)
+    looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+    motion = kalman.predict(kalman.initiate(xyxy_to_xyah(boxes[:tracks])), 0.1)
+    return {
+        "motion": motion,
+        "rows": np.flatnonzero(rng.random(tracks) < 0.8),
+        "boxes": boxes[tracks:].copy(),
+        "columns": rng.permutation(found)[: found - 2],
+        "prototypes": looks[:tracks].copy(),
+        "known": rng.random(tracks) < 0.7,
+        "embeddings": looks[tracks:].copy(),
+        "embedded": rng.random(found) < 0.7,
+    }
+
+
+def evidence_arguments(given_scene, pad, slope):
+    s = given_scene
+    pads = pad * s["motion"][s["rows"], 3]
+    appearance = np.array([slope, 0.7, 6.0])
+    looks = (s["prototypes"], s["known"], s["embeddings"], s["embedded"])
+    return (s["motion"], s["rows"], pads, s["boxes"], s["columns"], *looks, appearance, 12.0, 0.15, 9.5)
+
+
+def test_all_of_them_are_compared_here():
+    assert sorted(SHARED) == ["blend", "correct", "cover", "evidence", "predict", "settle", "similarities"]
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 1 / 30, 0.5, 7.0]))
+def test_predict_and_correct(seed, dt):
+    rng = np.random.default_rng(seed)
+    compiled = kalman.initiate(rng.uniform([0, 0, 0.2, 1], [800, 600, 0.8, 400], (5, 4)))
+    compiled[:, 4:8] = rng.normal(size=(5, 4)) * [50, 50, 0.1, 20]
+    plain = compiled.copy()
+    rows = np.array([3, 0, 4])
+    boxes = rng.uniform([0, 0, 0.2, 1], [800, 600, 0.8, 400], (3, 4))
+    for form, motion in ((kernels, compiled), (kernels_numpy, plain)):
+        form.predict(motion, dt, 0.03)
+        form.correct(motion, rows, boxes, 0.05)
+        form.predict(motion, 0.1, 0.01)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 30))
+def test_cover(seed, count):
+    boxes = scene(seed, found=count)["boxes"]
+    np.testing.assert_allclose(kernels.cover(boxes), kernels_numpy.cover(boxes), rtol=1e-12)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 2.0]), st.sampled_from([0.0, 12.0]))
+def test_evidence(seed, pad, slope):
+    arguments = evidence_arguments(scene(seed), pad, slope)
+    np.testing.assert_allclose(
+        kernels.evidence(*arguments), kernels_numpy.evidence(*arguments), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_evidence_without_any_embedder():
+    bare = scene(1)
+    bare["prototypes"], bare["known"] = np.zeros((7, 0), np.float32), np.zeros(7, bool)
+    bare["embeddings"], bare["embedded"] = np.zeros((9, 0), np.float32), np.zeros(9, bool)
+    arguments = evidence_arguments(bare, 0.0, 0.0)
+    result = kernels.evidence(*arguments)
+    np.testing.assert_allclose(result, kernels_numpy.evidence(*arguments), rtol=1e-9)
+    assert np.isfinite(result).any()
+    assert np.isinf(result).any()
+
+
+@given(st.integers(0, 10_000))
+def test_settle(seed):
+    rng = np.random.default_rng(seed)
+    worth = np.where(rng.random((6, 5)) < 0.3, rng.normal(size=(6, 5)), -np.inf)
+    np.testing.assert_array_equal(kernels.settle(worth), kernels_numpy.settle(worth))
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_settle_of_nothing(shape):
+    worth = np.zeros(shape)
+    np.testing.assert_array_equal(kernels.settle(worth), kernels_numpy.settle(worth))
+
+
+@given(st.integers(0, 10_000))
+def test_similarities_and_blend(seed):
+    s = scene(seed)
+    rows, columns = np.array([0, 4, 2]), np.array([8, 1, 1])
+    expected = kernels_numpy.similarities(s["prototypes"], rows, s["embeddings"], columns)
+    found = kernels.similarities(s["prototypes"], rows, s["embeddings"], columns)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    compiled, plain = s["prototypes"].copy(), s["prototypes"].copy()
+    keep = np.array([0.0, 0.9, 0.5], np.float32)
+    kernels.blend(compiled, rows, s["embeddings"], columns, keep)
+    kernels_numpy.blend(plain, rows, s["embeddings"], columns, keep)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(compiled, axis=1), 1, rtol=1e-5)

@@ -1,0 +1,200 @@
+"""Inner loops of the trackers, compiled by numba; the compiled code is kept in a cache beside this file.
+
+Each has the name, arguments and result of its NumPy form in `trackers.kernels_numpy`, which says what it computes;
+a test holds the two together. Arrays are C-contiguous; ``motion`` is laid out as in `trackers.kalman`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from trackers.kalman import (
+    ASPECT_VELOCITY,
+    POSITION,
+    REFERENCE_RATE,
+    SMALLEST_ASPECT,
+    SMALLEST_HEIGHT,
+    VELOCITY,
+)
+
+UNDECIDED = -2  # of `settle`
+
+Float = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+@njit(cache=True)
+def predict(motion: Float, dt: float, aspect_step: float) -> None:
+    """`kalman.predict`, in place."""
+    steps = dt * REFERENCE_RATE
+    first = max(0.0, steps * (steps - 1) / 2)
+    second = max(0.0, steps * (steps - 1) * (2 * steps - 1) / 6)
+    for i in range(len(motion)):
+        row = motion[i]
+        h = max(row[3], 1.0)
+        for k in range(4):
+            step = aspect_step if k == 2 else POSITION * h
+            faster = ASPECT_VELOCITY if k == 2 else VELOCITY * h
+            row[k] += dt * row[4 + k]
+            row[8 + k] += dt * (2 * row[12 + k] + dt * row[16 + k]) + steps * step**2 + second * faster**2
+            row[12 + k] += dt * row[16 + k] + first * faster**2 * REFERENCE_RATE
+            row[16 + k] += steps * faster**2 * REFERENCE_RATE**2
+        row[2] = max(row[2], SMALLEST_ASPECT)
+        row[3] = max(row[3], SMALLEST_HEIGHT)
+
+
+@njit(cache=True)
+def correct(motion: Float, rows: Int, xyah: Float, aspect_measured: float) -> None:
+    """`kalman.correct` of the rows (K,) with the boxes (K, 4), in place."""
+    for n in range(len(rows)):
+        row = motion[rows[n]]
+        h = max(row[3], 1.0)
+        for k in range(4):
+            noise = aspect_measured if k == 2 else POSITION * h
+            expected = row[8 + k] + noise**2
+            gain, gain_velocity = row[8 + k] / expected, row[12 + k] / expected
+            miss = xyah[n, k] - row[k]
+            row[k] += gain * miss
+            row[4 + k] += gain_velocity * miss
+            row[16 + k] -= gain_velocity * row[12 + k]
+            row[8 + k] *= 1 - gain
+            row[12 + k] *= 1 - gain
+        row[2] = max(row[2], SMALLEST_ASPECT)
+        row[3] = max(row[3], SMALLEST_HEIGHT)
+
+
+@njit(cache=True)
+def cover(boxes: Float) -> Float:
+    """See `trackers.kernels_numpy.cover`."""
+    count = len(boxes)
+    most = np.zeros(count)
+    for i in range(count):
+        area = (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1])
+        for j in range(count):
+            width = min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0])
+            if width <= 0 or boxes[j, 3] <= boxes[i, 3]:
+                continue
+            height = boxes[i, 3] - max(boxes[i, 1], boxes[j, 1])
+            if height > 0:
+                most[i] = max(most[i], width * height / area)
+    return most
+
+
+@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def similarity(a: Float32, i: int, b: Float32, j: int) -> float:
+    """Dot product of row i of ``a`` and row j of ``b``."""
+    total = np.float32(0.0)
+    for k in range(a.shape[1]):
+        total += a[i, k] * b[j, k]
+    return float(total)
+
+
+@njit(cache=True)
+def similarities(a: Float32, rows: Int, b: Float32, columns: Int) -> Float:
+    """See `trackers.kernels_numpy.similarities`."""
+    result = np.empty(len(rows))
+    for n in range(len(rows)):
+        result[n] = similarity(a, rows[n], b, columns[n])
+    return result
+
+
+@njit(cache=True)
+def overlap(track: Float, pad: float, box: Float) -> float:
+    """IoU of two boxes xyxy, both enlarged by ``pad``, times the IoU of their vertical extents."""
+    width = min(track[2], box[2]) - max(track[0], box[0]) + 2 * pad
+    if width <= 0:
+        return 0.0
+    height = min(track[3], box[3]) - max(track[1], box[1]) + 2 * pad
+    if height <= 0:
+        return 0.0
+    shared = width * height
+    area = (track[2] - track[0] + 2 * pad) * (track[3] - track[1] + 2 * pad)
+    other = (box[2] - box[0] + 2 * pad) * (box[3] - box[1] + 2 * pad)
+    extent = max(track[3], box[3]) - min(track[1], box[1]) + 2 * pad
+    return float(shared / (area + other - shared) * (height / extent))
+
+
+@njit(cache=True)
+def evidence(
+    motion: Float,
+    rows: Int,
+    pads: Float,
+    boxes: Float,
+    columns: Int,
+    prototypes: Float32,
+    known: Bool,
+    embeddings: Float32,
+    embedded: Bool,
+    appearance: Float,
+    weight: float,
+    least: float,
+    gate: float,
+) -> Float:
+    """See `trackers.kernels_numpy.evidence`."""
+    slope, middle, limit = appearance[0], appearance[1], appearance[2]
+    result = np.full((len(rows), len(columns)), -np.inf)
+    track = np.empty(4)
+    for r in range(len(rows)):
+        row = motion[rows[r]]
+        half = row[2] * row[3] / 2
+        track[0], track[1] = row[0] - half, row[1] - row[3] / 2
+        track[2], track[3] = row[0] + half, row[1] + row[3] / 2
+        noise = (POSITION * max(row[3], 1.0)) ** 2
+        certain = weight / (1 + pads[r] / row[3])
+        for c in range(len(columns)):
+            box = boxes[columns[c]]
+            compared = slope > 0 and known[rows[r]] and embedded[columns[c]]
+            shared = overlap(track, pads[r], box)
+            if shared <= 0:
+                if not compared:
+                    continue
+                dx = (box[0] + box[2]) / 2 - row[0]
+                distance = dx * dx / (row[8] + noise)
+                if distance > gate:
+                    continue
+                dy, dh = (box[1] + box[3]) / 2 - row[1], box[3] - box[1] - row[3]
+                distance += dy * dy / (row[9] + noise) + dh * dh / (row[11] + noise)
+                if distance > gate:
+                    continue
+            total = certain * (shared - least)
+            if compared:
+                apart = 1 - similarity(prototypes, rows[r], embeddings, columns[c])
+                total += min(limit, max(-limit, slope * (middle - apart)))
+            result[r, c] = total
+    return result
+
+
+@njit(cache=True)
+def settle(worth: Float) -> Int:
+    """See `trackers.kernels_numpy.settle`."""
+    count, width = worth.shape
+    of_row, of_column = np.zeros(count, np.int64), np.zeros(width, np.int64)
+    only = np.full(count, -1)
+    for r in range(count):
+        for c in range(width):
+            if worth[r, c] > 0:
+                of_row[r] += 1
+                of_column[c] += 1
+                only[r] = c
+    for r in range(count):
+        if of_row[r] > 1 or (of_row[r] == 1 and of_column[only[r]] > 1):
+            only[r] = UNDECIDED
+    return only
+
+
+@njit(cache=True)
+def blend(prototypes: Float32, rows: Int, embeddings: Float32, columns: Int, keep: Float32) -> None:
+    """See `trackers.kernels_numpy.blend`; in place."""
+    for n in range(len(rows)):
+        i, j = rows[n], columns[n]
+        total = np.float32(0.0)
+        for k in range(prototypes.shape[1]):
+            prototypes[i, k] = keep[n] * prototypes[i, k] + (np.float32(1) - keep[n]) * embeddings[j, k]
+            total += prototypes[i, k] ** 2
+        scale = np.float32(1 / max(np.sqrt(total), 1e-12))
+        for k in range(prototypes.shape[1]):
+            prototypes[i, k] *= scale

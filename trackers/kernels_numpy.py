@@ -1,0 +1,127 @@
+"""What the compiled loops of `trackers.kernels` compute, in NumPy: the reference that they are tested against."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from trackers import kalman
+from trackers.boxes import xyah_to_xyxy, xyxy_to_xyah
+
+Float = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+def predict(motion: Float, dt: float, aspect_step: float) -> None:
+    """`kalman.predict`, in place."""
+    motion[:] = kalman.predict(motion, dt, aspect_step)
+
+
+def correct(motion: Float, rows: Int, xyah: Float, aspect_measured: float) -> None:
+    """`kalman.correct` of the different rows (K,) with the boxes (K, 4), in place."""
+    motion[rows] = kalman.correct(motion[rows], xyah, aspect_measured)
+
+
+def cover(boxes: Float) -> Float:
+    """(N,) largest share of each box xyxy (N, 4) behind one other box that is nearer: that reaches lower."""
+    corner = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    side = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - corner, 0, None)
+    share = np.prod(side, axis=2) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None]
+    nearer = boxes[None, :, 3] > boxes[:, None, 3]
+    most: Float = np.max(share, axis=1, initial=0.0, where=nearer)
+    return most
+
+
+def similarities(a: Float32, rows: Int, b: Float32, columns: Int) -> Float:
+    """(K,) dot products of the rows ``rows`` of ``a`` and ``columns`` of ``b``, pair by pair."""
+    dots: Float = np.einsum("nk,nk->n", a[rows], b[columns]).astype(np.float64)
+    return dots
+
+
+def overlaps(tracks: Float, pads: Float, boxes: Float) -> Float:
+    """(R, C): IoU times the IoU of the vertical extents, of xyxy boxes, both enlarged by the track's pad (R,).
+
+    The second factor separates people at different depths (height-modulated IoU, arXiv 2308.00783).
+    """
+    enlarge = pads[:, None] * np.array([-1.0, -1.0, 1.0, 1.0])
+    a, b = (tracks + enlarge)[:, None], boxes[None] + enlarge[:, None]
+    side = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None)
+    shared = np.prod(side, axis=2)
+    areas = np.prod(a[..., 2:] - a[..., :2], axis=2) + np.prod(b[..., 2:] - b[..., :2], axis=2)
+    extent = np.maximum(a[..., 3], b[..., 3]) - np.minimum(a[..., 1], b[..., 1])
+    result: Float = shared / (areas - shared) * side[..., 1] / extent
+    return result
+
+
+def evidence(
+    motion: Float,
+    rows: Int,
+    pads: Float,
+    boxes: Float,
+    columns: Int,
+    prototypes: Float32,
+    known: Bool,
+    embeddings: Float32,
+    embedded: Bool,
+    appearance: Float,
+    weight: float,
+    least: float,
+    gate: float,
+) -> Float:
+    """What speaks for each pair of a track and a detection, as a logarithm of a likelihood ratio.
+
+    Place speaks with ``weight * (overlap - least)``, the less the more boxes are enlarged; appearance with
+    ``slope * (middle - cosine distance)``, at most ``limit`` to either side, where both embeddings are there and
+    ``slope`` is positive.
+
+    Args:
+        motion: (N, 20) of all tracks.
+        rows: (R,) tracks that are asked for.
+        pads: (R,) px by which boxes are enlarged before they are compared.
+        boxes: (M, 4) xyxy of all detections.
+        columns: (C,) detections that are asked for.
+        prototypes: (N, D) unit rows where ``known`` (N,).
+        known: (N,) tracks that have been seen with an embedding.
+        embeddings: (M, D) unit rows where ``embedded`` (M,).
+        embedded: (M,) detections that have an embedding.
+        appearance: (3,) slope, middle, limit.
+        weight: of overlap; a box that is enlarged by its own height counts half.
+        least: overlap that speaks neither for nor against.
+        gate: greatest squared Mahalanobis distance of x, y and height for a pair that does not overlap.
+
+    Returns:
+        (R, C); minus infinite for pairs that do not overlap and cannot be compared, or are too far away.
+    """
+    own, found = motion[rows], boxes[columns]
+    shared = overlaps(xyah_to_xyxy(own[:, :4]), pads, found)
+    compared = (appearance[0] > 0) & known[rows][:, None] & embedded[columns][None]
+    axes = [0, 1, 3]
+    expected = own[:, 8:12] + kalman.measurement_noise(own[:, 3])
+    miss = xyxy_to_xyah(found)[None] - own[:, None, :4]
+    distance = np.sum((miss**2 / expected[:, None])[..., axes], axis=2)
+    apart = 1 - prototypes[rows] @ embeddings[columns].T
+    looks = np.clip(appearance[0] * (appearance[1] - apart), -appearance[2], appearance[2])
+    certain = (weight / (1 + pads / own[:, 3]))[:, None]
+    total = certain * (shared - least) + np.where(compared, looks, 0.0)
+    return np.where((shared > 0) | (compared & (distance <= gate)), total, -np.inf)
+
+
+def settle(worth: Float) -> Int:
+    """Decide what needs no solver: rows whose only worthwhile column (``worth`` > 0) no other row wants.
+
+    Returns:
+        (R,): the column of a decided row, -1 for a row without a worthwhile column, -2 for one that is left open.
+    """
+    wanted = worth > 0
+    count = wanted.sum(axis=1)
+    column = np.where(count > 0, wanted.argmax(axis=1), 0) if worth.shape[1] else np.zeros(len(worth), np.int64)
+    contested = (wanted.sum(axis=0) > 1)[column] if worth.shape[1] else np.zeros(len(worth), bool)
+    return np.where(count == 0, -1, np.where((count > 1) | contested, -2, column)).astype(np.int64)
+
+
+def blend(prototypes: Float32, rows: Int, embeddings: Float32, columns: Int, keep: Float32) -> None:
+    """Move the different prototypes ``rows`` (K,) towards embeddings; the share ``keep`` (K,) stays."""
+    mixed = keep[:, None] * prototypes[rows] + (1 - keep)[:, None] * embeddings[columns]
+    prototypes[rows] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-12)
