@@ -6,9 +6,6 @@ import lap
 import numpy as np
 import numpy.typing as npt
 
-from trackers import kernels
-from trackers.kernels import UNDECIDED
-
 Int = npt.NDArray[np.int64]
 
 
@@ -39,27 +36,24 @@ def unmatched(count: int, matched: Int) -> Int:
     return np.setdiff1d(np.arange(count), matched, assume_unique=True)
 
 
-def assign_worth(worth: npt.NDArray[np.float64]) -> Int:
-    """Pair rows with columns so that the summed worth is greatest; pairs worth 0 or less are left out.
-
-    Pairs that nobody else wants are taken at once; the solver gets the rest.
+def assign_pairs(rows: Int, columns: Int, worth: npt.NDArray[np.float64]) -> tuple[Int, Int]:
+    """Choose among pairs so that no row and no column occurs twice and their summed worth is greatest.
 
     Args:
-        worth: (N, M); minus infinite where a pair is forbidden.
+        rows: (K,) of each pair.
+        columns: (K,) of each pair.
+        worth: (K,) positive.
 
     Returns:
-        (K, 2) row and column of each pair, by rising row.
+        Rows and columns of the chosen pairs, by rising row.
     """
-    if 0 in worth.shape:
-        return np.zeros((0, 2), np.int64)
-    column_of_row = kernels.settle(worth)
-    open_rows = np.flatnonzero(column_of_row == UNDECIDED)
-    if open_rows.size:
-        cost = -np.maximum(worth[open_rows], 0)
-        open_columns = np.flatnonzero(cost.any(axis=0))
-        cost = cost[:, open_columns]
-        _, found, _ = lap.lapjv(cost, extend_cost=True)
-        worthwhile = (found >= 0) & (cost[np.arange(len(found)), found] < 0)
-        column_of_row[open_rows] = np.where(worthwhile, open_columns[found], -1)
-    rows = np.flatnonzero(column_of_row >= 0)
-    return np.stack([rows, column_of_row[rows]], axis=1)
+    if len(rows) == 0:
+        return rows, columns
+    row_ids, row = np.unique(rows, return_inverse=True)
+    column_ids, column = np.unique(columns, return_inverse=True)
+    cost = np.zeros((len(row_ids), len(column_ids)))
+    cost[row, column] = -worth
+    _, found, _ = lap.lapjv(cost, extend_cost=True)
+    chosen = np.flatnonzero(found >= 0)
+    chosen = chosen[cost[chosen, found[chosen]] < 0]
+    return row_ids[chosen], column_ids[found[chosen]]

@@ -83,7 +83,7 @@ class ByteTrack:
         third = self._match(~tracks.confirmed, high, detections, settings.tentative_iou_distance, weighted=True)
 
         pairs = np.concatenate([first, second, third])
-        tracks.observe(pairs, detections)
+        tracks.observe(pairs[:, 0], pairs[:, 1], detections)
         high = np.setdiff1d(high, third[:, 1])
         tracks.start(high[detections.scores[high] >= settings.new_score], detections)
         tracks.remove(~tracks.confirmed & (tracks.matched < 0))  # failed probation

@@ -60,7 +60,7 @@ class DeepSort:
         by_appearance = self._cascade(detections)
         by_overlap = self._overlap_round(detections, by_appearance)
         pairs = np.concatenate([by_appearance, by_overlap])
-        self._tracks.observe(pairs, detections)
+        self._tracks.observe(pairs[:, 0], pairs[:, 1], detections)
         self._start(unmatched(len(detections), pairs[:, 1]), detections)
         self._remove(~self._tracks.confirmed & (self._tracks.matched < 0))  # failed probation
         self._remember(detections)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, Field, model_validator
 
 from trackers import kernels
-from trackers.assignment import assign_worth
+from trackers.assignment import assign_pairs
 from trackers.kalman import CHI2_95_4DOF
 from trackers.prototypes import AppearanceScale, Prototypes
 from trackers.table import TrackTable
@@ -110,20 +110,20 @@ class EvidenceTracker:
     def wants_embedding(self, detections: Detections, time: float) -> BoolArray:
         """Confident detections whose place leaves open whose they are, and those of tracks with old embeddings."""
         wanted: BoolArray = detections.scores >= self._settings.high_score
-        if self._settings.embed_interval == 0 or not wanted.any() or len(self._tracks) == 0:
+        if self._settings.embed_interval == 0 or len(self._tracks) == 0 or not wanted.any():
             return wanted
         frame = _Frame(detections, self._settings)
-        rows = np.arange(len(self._tracks))
         motion, pads = self._tracks.ahead(time)
         by_place = np.zeros(3)
-        worth = self._worth(frame, rows, frame.high, motion, pads, by_place, self._settings.min_overlap)
-        row_of = kernels.settle(np.ascontiguousarray(worth.T))  # the track of a box that no other track claims
-        clear = row_of >= 0
-        row = row_of[clear]
-        since = time - self._looks.last[row]
+        rows = np.arange(len(motion))
+        column_of_row, *_ = self._pairs(
+            frame, rows, frame.high, motion, pads, by_place, self._settings.min_overlap
+        )
+        clear = np.flatnonzero(column_of_row >= 0)
+        since = time - self._looks.last[clear]
         fresh = (since >= 0) & (since < self._settings.embed_interval)
-        followed = self._tracks.last_seen[row] >= self._tracks.time
-        wanted[frame.high[clear]] = ~(fresh & followed)
+        followed = self._tracks.last_seen[clear] >= self._tracks.time
+        wanted[column_of_row[clear[fresh & followed]]] = False
         return wanted
 
     def update(self, detections: Detections, time: float) -> list[Track]:
@@ -134,14 +134,13 @@ class EvidenceTracker:
         self._area = frame.area(self._area)
         self._looks.fit(frame.embeddings.shape[1])
 
-        confirmed = np.flatnonzero(tracks.confirmed)
-        first = self._match(frame, confirmed, frame.high, settings.min_overlap)
-        second = self._match(frame, _without(confirmed, first[:, 0]), frame.low, settings.low_overlap)
-        left = _without(frame.high, first[:, 1])
-        third = self._match(frame, np.flatnonzero(~tracks.confirmed), left, settings.min_overlap)
+        self._match(frame, tracks.confirmed, frame.high, settings.min_overlap)
+        self._match(frame, tracks.confirmed & (tracks.matched < 0), frame.low, settings.low_overlap)
+        self._match(frame, ~tracks.confirmed, frame.free(frame.high, tracks.matched), settings.min_overlap)
 
-        tracks.observe(np.concatenate([first, second, third]), detections)
-        self._start(frame, _without(left, third[:, 1]))
+        rows = np.flatnonzero(tracks.matched >= 0)
+        tracks.observe(rows, tracks.matched[rows], detections)
+        self._start(frame)
         self._remove(~tracks.confirmed & (tracks.matched < 0))  # failed probation
         self._learn(frame)
         return tracks.live(detections) + ended
@@ -157,17 +156,25 @@ class EvidenceTracker:
             tracks.advance(time)
             return np.ones(len(tracks), bool)
         over = tracks.advance(time)
-        outside = (tracks.motion[:, :2] < self._area[:2]) | (tracks.motion[:, :2] > self._area[2:])
-        over |= outside.any(axis=1) & tracks.lost_for(settings.exit_age)
+        lost = np.flatnonzero(tracks.lost_for(settings.exit_age))
+        place = tracks.motion[lost, :2]
+        over[lost] |= ((place < self._area[:2]) | (place > self._area[2:])).any(axis=1)
         return over
 
-    def _match(self, frame: _Frame, rows: IntArray, columns: IntArray, least: float) -> IntArray:
-        """Pair the tracks ``rows`` with the detections ``columns`` by what speaks for each pair."""
-        motion, pads = self._tracks.motion, self._tracks.pads(rows)
-        found = assign_worth(self._worth(frame, rows, columns, motion, pads, self._scale.line(), least))
-        return np.stack([rows[found[:, 0]], columns[found[:, 1]]], axis=1)
+    def _match(self, frame: _Frame, which: BoolArray, columns: IntArray, least: float) -> None:
+        """Match the tracks (N,) bool with the detections ``columns`` by what speaks for each pair."""
+        rows = np.flatnonzero(which)
+        if rows.size == 0 or columns.size == 0:
+            return
+        tracks = self._tracks
+        column_of_row, row, column, worth = self._pairs(
+            frame, rows, columns, tracks.motion, tracks.pads(rows), self._scale.line(), least
+        )
+        tracks.matched[rows] = column_of_row
+        solved, solution = assign_pairs(row, column, worth)
+        tracks.matched[rows[solved]] = solution
 
-    def _worth(
+    def _pairs(
         self,
         frame: _Frame,
         rows: IntArray,
@@ -176,9 +183,9 @@ class EvidenceTracker:
         pads: Float,
         line: Float,
         least: float,
-    ) -> Float:
-        """(R, C) evidence, see `kernels_numpy.evidence`."""
-        return kernels.evidence(
+    ) -> tuple[IntArray, IntArray, IntArray, Float]:
+        """See `kernels_numpy.match`."""
+        return kernels.match(
             motion,
             rows,
             pads,
@@ -194,7 +201,9 @@ class EvidenceTracker:
             CHI2_95_4DOF,
         )
 
-    def _start(self, frame: _Frame, columns: IntArray) -> None:
+    def _start(self, frame: _Frame) -> None:
+        """Begin a track with each confident detection that is left."""
+        columns = frame.free(frame.high, self._tracks.matched)
         columns = columns[frame.detections.scores[columns] >= self._settings.new_score]
         self._tracks.start(columns, frame.detections)
         self._looks.append(len(columns))
@@ -224,12 +233,19 @@ class EvidenceTracker:
 
 
 class _Frame:
-    """The detections of one frame as the kernels take them, in an order that does not depend on theirs."""
+    """The detections of one frame as the kernels take them, in an order that does not depend on theirs.
+
+    Attributes:
+        high: (H,) confident detections, by left edge.
+        low: (L,) detections of low score, by left edge.
+        embeddings: (M, D); D is 0 without an embedder, or when appearance is left out.
+        embedded: (M,) bool.
+    """
 
     def __init__(self, detections: Detections, settings: EvidenceSettings) -> None:
         self.detections = detections
         self.boxes = np.ascontiguousarray(detections.boxes, np.float64)
-        order = np.lexsort((detections.scores, *detections.boxes.T))
+        order = np.lexsort((detections.scores, *self.boxes.T[::-1]))
         scores = detections.scores[order]
         self.high = order[scores >= settings.high_score]
         self.low = order[(scores >= settings.low_score) & (scores < settings.high_score)]
@@ -239,14 +255,15 @@ class _Frame:
         else:
             self.embeddings, self.embedded = np.ascontiguousarray(detections.embeddings), detections.embedded
 
+    def free(self, columns: IntArray, matched: IntArray) -> IntArray:
+        """Those of ``columns`` that no track is ``matched`` with, in their order."""
+        taken = np.zeros(len(self.boxes) + 1, bool)  # the last one is for tracks without a match, -1
+        taken[matched] = True
+        return columns[~taken[columns]]
+
     def area(self, known: Float) -> Float:
         """(4,) xyxy of the part of the picture that holds ``known`` and the boxes."""
         if len(self.boxes) == 0:
             return known
-        low, high = self.boxes[:, :2].min(axis=0), self.boxes[:, 2:].max(axis=0)
-        return np.concatenate([np.minimum(known[:2], low), np.maximum(known[2:], high)])
-
-
-def _without(index: IntArray, taken: IntArray) -> IntArray:
-    """The elements of ``index`` that are not in ``taken``, in their order."""
-    return index[~np.isin(index, taken)] if taken.size else index
+        low, high = self.boxes.min(axis=0), self.boxes.max(axis=0)
+        return np.array([*np.minimum(known[:2], low[:2]), *np.maximum(known[2:], high[2:])])

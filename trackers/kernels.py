@@ -6,6 +6,8 @@ a test holds the two together. Arrays are C-contiguous; ``motion`` is laid out a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -18,8 +20,6 @@ from trackers.kalman import (
     SMALLEST_HEIGHT,
     VELOCITY,
 )
-
-UNDECIDED = -2  # of `settle`
 
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -119,7 +119,20 @@ def overlap(track: Float, pad: float, box: Float) -> float:
 
 
 @njit(cache=True)
-def evidence(
+def first_from(boxes: Float, columns: Int, left: float) -> int:
+    """First place in ``columns``, which are sorted by left edge, of a box whose left edge is at least ``left``."""
+    first, last = 0, len(columns)
+    while first < last:
+        between = (first + last) // 2
+        if boxes[columns[between], 0] < left:
+            first = between + 1
+        else:
+            last = between
+    return first
+
+
+@njit(cache=True)
+def match(
     motion: Float,
     rows: Int,
     pads: Float,
@@ -133,57 +146,90 @@ def evidence(
     weight: float,
     least: float,
     gate: float,
-) -> Float:
-    """See `trackers.kernels_numpy.evidence`."""
+) -> tuple[Int, Int, Int, Float]:
+    """See `trackers.kernels_numpy.match`."""
     slope, middle, limit = appearance[0], appearance[1], appearance[2]
-    result = np.full((len(rows), len(columns)), -np.inf)
+    pair_row, pair_column = np.empty(4 * len(rows) + 4, np.int64), np.empty(4 * len(rows) + 4, np.int64)
+    pair_worth = np.empty(4 * len(rows) + 4)
+    count = 0
+    widest = np.max(boxes[columns, 2] - boxes[columns, 0]) if len(columns) else 0.0
     track = np.empty(4)
     for r in range(len(rows)):
-        row = motion[rows[r]]
-        half = row[2] * row[3] / 2
+        row, pad = motion[rows[r]], pads[r]
+        half, noise = row[2] * row[3] / 2, (POSITION * max(row[3], 1.0)) ** 2
         track[0], track[1] = row[0] - half, row[1] - row[3] / 2
         track[2], track[3] = row[0] + half, row[1] + row[3] / 2
-        noise = (POSITION * max(row[3], 1.0)) ** 2
-        certain = weight / (1 + pads[r] / row[3])
-        for c in range(len(columns)):
-            box = boxes[columns[c]]
-            compared = slope > 0 and known[rows[r]] and embedded[columns[c]]
-            shared = overlap(track, pads[r], box)
-            if shared <= 0:
-                if not compared:
-                    continue
-                dx = (box[0] + box[2]) / 2 - row[0]
-                distance = dx * dx / (row[8] + noise)
-                if distance > gate:
-                    continue
-                dy, dh = (box[1] + box[3]) / 2 - row[1], box[3] - box[1] - row[3]
-                distance += dy * dy / (row[9] + noise) + dh * dh / (row[11] + noise)
-                if distance > gate:
-                    continue
+        certain = weight / (1 + pad / row[3])
+        looks = slope > 0 and known[rows[r]]
+        reach = np.sqrt(gate * (row[8] + noise)) if looks else 0.0
+        leftmost = min(track[0] - 2 * pad - widest, row[0] - reach - widest / 2)
+        rightmost = max(track[2] + 2 * pad, row[0] + reach)
+        for n in range(first_from(boxes, columns, leftmost), len(columns)):
+            c = columns[n]
+            box = boxes[c]
+            if box[0] > rightmost:
+                break
+            compared = looks and embedded[c]
+            shared = overlap(track, pad, box)
+            if shared <= 0 and not (compared and within(row, noise, box, gate)):
+                continue
             total = certain * (shared - least)
             if compared:
-                apart = 1 - similarity(prototypes, rows[r], embeddings, columns[c])
+                apart = 1 - similarity(prototypes, rows[r], embeddings, c)
                 total += min(limit, max(-limit, slope * (middle - apart)))
-            result[r, c] = total
-    return result
+            if total > 0:
+                if count == len(pair_row):
+                    pair_row, pair_column = doubled(pair_row), doubled(pair_column)
+                    pair_worth = doubled(pair_worth)
+                pair_row[count], pair_column[count], pair_worth[count] = r, c, total
+                count += 1
+    return separated(len(rows), len(boxes), pair_row[:count], pair_column[:count], pair_worth[:count])
 
 
 @njit(cache=True)
-def settle(worth: Float) -> Int:
-    """See `trackers.kernels_numpy.settle`."""
-    count, width = worth.shape
-    of_row, of_column = np.zeros(count, np.int64), np.zeros(width, np.int64)
-    only = np.full(count, -1)
-    for r in range(count):
-        for c in range(width):
-            if worth[r, c] > 0:
-                of_row[r] += 1
-                of_column[c] += 1
-                only[r] = c
-    for r in range(count):
-        if of_row[r] > 1 or (of_row[r] == 1 and of_column[only[r]] > 1):
-            only[r] = UNDECIDED
-    return only
+def doubled(values: Any) -> Any:
+    """The values (K,) and room for as many again."""
+    return np.concatenate((values, np.empty_like(values)))
+
+
+@njit(cache=True)
+def separated(
+    rows: int, columns: int, pair_row: Int, pair_column: Int, pair_worth: Float
+) -> tuple[Int, Int, Int, Float]:
+    """Pairs (K,) whose row and column occur in no other as (rows,) columns; the other pairs as they are."""
+    wants, wanted = np.zeros(rows, np.int64), np.zeros(columns, np.int64)
+    for n in range(len(pair_row)):
+        wants[pair_row[n]] += 1
+        wanted[pair_column[n]] += 1
+    column_of_row = np.full(rows, -1)
+    contested = np.zeros(len(pair_row), np.bool_)
+    for n in range(len(pair_row)):
+        if wants[pair_row[n]] == 1 and wanted[pair_column[n]] == 1:
+            column_of_row[pair_row[n]] = pair_column[n]
+        else:
+            contested[n] = True
+    return column_of_row, pair_row[contested], pair_column[contested], pair_worth[contested]
+
+
+@njit(cache=True)
+def within(row: Float, noise: float, box: Float, gate: float) -> bool:
+    """Whether a box lies within the squared Mahalanobis distance ``gate`` of x, y and height."""
+    dx, dy = (box[0] + box[2]) / 2 - row[0], (box[1] + box[3]) / 2 - row[1]
+    dh = box[3] - box[1] - row[3]
+    distance = dx * dx / (row[8] + noise) + dy * dy / (row[9] + noise) + dh * dh / (row[11] + noise)
+    return bool(distance <= gate)
+
+
+@njit(cache=True)
+def moments(values: Float) -> tuple[float, float]:
+    """See `trackers.kernels_numpy.moments`."""
+    mean = 0.0
+    for value in values:
+        mean += value / len(values)
+    variance = 0.0
+    for value in values:
+        variance += (value - mean) ** 2 / len(values)
+    return mean, variance
 
 
 @njit(cache=True)

@@ -108,17 +108,56 @@ def evidence(
     return np.where((shared > 0) | (compared & (distance <= gate)), total, -np.inf)
 
 
-def settle(worth: Float) -> Int:
-    """Decide what needs no solver: rows whose only worthwhile column (``worth`` > 0) no other row wants.
+def match(
+    motion: Float,
+    rows: Int,
+    pads: Float,
+    boxes: Float,
+    columns: Int,
+    prototypes: Float32,
+    known: Bool,
+    embeddings: Float32,
+    embedded: Bool,
+    appearance: Float,
+    weight: float,
+    least: float,
+    gate: float,
+) -> tuple[Int, Int, Int, Float]:
+    """Pairs that more speaks for than against, by the `evidence` of the same arguments; ``columns`` by left edge.
+
+    A pair whose track and detection occur in no other such pair is decided: no assignment would do without it.
 
     Returns:
-        (R,): the column of a decided row, -1 for a row without a worthwhile column, -2 for one that is left open.
+        (R,) the detection of each decided row, -1 for the other rows; and the open pairs as three arrays (K,):
+        place in ``rows``, detection, evidence.
     """
+    worth = evidence(
+        motion,
+        rows,
+        pads,
+        boxes,
+        columns,
+        prototypes,
+        known,
+        embeddings,
+        embedded,
+        appearance,
+        weight,
+        least,
+        gate,
+    )
     wanted = worth > 0
-    count = wanted.sum(axis=1)
-    column = np.where(count > 0, wanted.argmax(axis=1), 0) if worth.shape[1] else np.zeros(len(worth), np.int64)
-    contested = (wanted.sum(axis=0) > 1)[column] if worth.shape[1] else np.zeros(len(worth), bool)
-    return np.where(count == 0, -1, np.where((count > 1) | contested, -2, column)).astype(np.int64)
+    alone = wanted & (wanted.sum(axis=1, keepdims=True) == 1) & (wanted.sum(axis=0, keepdims=True) == 1)
+    column_of_row = np.full(len(rows), -1)
+    row, position = np.nonzero(alone)
+    column_of_row[row] = columns[position]
+    row, position = np.nonzero(wanted & ~alone)
+    return column_of_row, row, columns[position], worth[row, position]
+
+
+def moments(values: Float) -> tuple[float, float]:
+    """Mean and variance of values (K,), K > 0."""
+    return float(values.mean()), float(values.var())
 
 
 def blend(prototypes: Float32, rows: Int, embeddings: Float32, columns: Int, keep: Float32) -> None:

@@ -148,5 +148,5 @@ class _Distances:
         """With the distances (K,) added; they never count as more than `_MOST_SAMPLES`, so that old ones fade."""
         if len(new) == 0:
             return self
-        pooled = self.pooled_with(_Distances(len(new), float(new.mean()), float(new.var())))
+        pooled = self.pooled_with(_Distances(len(new), *kernels.moments(new)))
         return replace(pooled, count=min(pooled.count, _MOST_SAMPLES))

@@ -132,9 +132,8 @@ class TrackTable:
     def _typical_interval(self) -> float:
         return sorted(self._intervals)[len(self._intervals) // 2] if self._intervals else 0.0
 
-    def observe(self, pairs: IntArray, detections: Detections) -> None:
-        """Correct tracks with detections, (K, 2) row and detection, and confirm those that are due."""
-        rows, columns = np.ascontiguousarray(pairs.T)
+    def observe(self, rows: IntArray, columns: IntArray, detections: Detections) -> None:
+        """Correct the different tracks ``rows`` (K,) with a detection each, and confirm those that are due."""
         kernels.correct(self.motion, rows, xyxy_to_xyah(detections.boxes[columns]), self._aspect_measured)
         self.scores[rows] = detections.scores[columns]
         self.hits[rows] += 1

@@ -3,7 +3,6 @@
 import inspect
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,16 +15,17 @@ SHARED = [name for name, f in vars(kernels_numpy).items() if inspect.isfunction(
 def scene(seed, tracks=7, found=9, dimension=16):
     """Random arguments of `evidence`."""
     rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 300, (tracks + found, 2))
+    corner = rng.uniform(0, 400, (tracks + found, 2))
     boxes = np.concatenate([corner, corner + rng.uniform([20, 60], [80, 200], (tracks + found, 2))], axis=1)
     looks = rng.normal(size=(tracks + found, dimension)).astype(np.float32)
     looks /= np.linalg.norm(looks, axis=1, keepdims=True)
     motion = kalman.predict(kalman.initiate(xyxy_to_xyah(boxes[:tracks])), 0.1)
+    by_left_edge = np.argsort(boxes[tracks:, 0])
     return {
         "motion": motion,
         "rows": np.flatnonzero(rng.random(tracks) < 0.8),
         "boxes": boxes[tracks:].copy(),
-        "columns": rng.permutation(found)[: found - 2],
+        "columns": by_left_edge[rng.random(found) < 0.9],
         "prototypes": looks[:tracks].copy(),
         "known": rng.random(tracks) < 0.7,
         "embeddings": looks[tracks:].copy(),
@@ -42,7 +42,7 @@ def evidence_arguments(given_scene, pad, slope):
 
 
 def test_all_of_them_are_compared_here():
-    assert sorted(SHARED) == ["blend", "correct", "cover", "evidence", "predict", "settle", "similarities"]
+    assert sorted(SHARED) == ["blend", "correct", "cover", "match", "moments", "predict", "similarities"]
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 1 / 30, 0.5, 7.0]))
@@ -66,36 +66,51 @@ def test_cover(seed, count):
     np.testing.assert_allclose(kernels.cover(boxes), kernels_numpy.cover(boxes), rtol=1e-12)
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 2.0]), st.sampled_from([0.0, 12.0]))
-def test_evidence(seed, pad, slope):
-    arguments = evidence_arguments(scene(seed), pad, slope)
-    np.testing.assert_allclose(
-        kernels.evidence(*arguments), kernels_numpy.evidence(*arguments), rtol=1e-5, atol=1e-5
-    )
+def compare_matches(arguments):
+    """The result of the compiled form, once it is that of the other."""
+    compiled, plain = kernels.match(*arguments), kernels_numpy.match(*arguments)
+    np.testing.assert_array_equal(compiled[0], plain[0])
+    for found, expected in zip(compiled[1:], plain[1:], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    return compiled
 
 
-def test_evidence_without_any_embedder():
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([0.0, 0.1, 2.0]),
+    st.sampled_from([0.0, 12.0]),
+    st.sampled_from([4, 25, 60]),
+)
+def test_match(seed, pad, slope, found):
+    compare_matches(evidence_arguments(scene(seed, found=found), pad, slope))
+
+
+def test_match_finds_pairs_of_both_kinds():
+    decided, rows, *_ = compare_matches(evidence_arguments(scene(3, tracks=40, found=60), 0.0, 12.0))
+    assert (decided >= 0).any()
+    assert len(rows) > 10
+
+
+def test_a_crowd_at_one_place_has_room():
+    crowd = scene(0, tracks=30, found=30)
+    crowd["boxes"][:] = [100, 100, 150, 250]
+    crowd["motion"] = kalman.initiate(xyxy_to_xyah(crowd["boxes"]))
+    crowd["rows"] = crowd["columns"] = np.arange(30)
+    _, rows, *_ = compare_matches(evidence_arguments(crowd, 0.0, 0.0))
+    assert len(rows) == 900
+
+
+def test_match_without_any_embedder():
     bare = scene(1)
     bare["prototypes"], bare["known"] = np.zeros((7, 0), np.float32), np.zeros(7, bool)
     bare["embeddings"], bare["embedded"] = np.zeros((9, 0), np.float32), np.zeros(9, bool)
-    arguments = evidence_arguments(bare, 0.0, 0.0)
-    result = kernels.evidence(*arguments)
-    np.testing.assert_allclose(result, kernels_numpy.evidence(*arguments), rtol=1e-9)
-    assert np.isfinite(result).any()
-    assert np.isinf(result).any()
+    decided, rows, *_ = compare_matches(evidence_arguments(bare, 0.3, 0.0))
+    assert (decided >= 0).any() or len(rows)
 
 
-@given(st.integers(0, 10_000))
-def test_settle(seed):
-    rng = np.random.default_rng(seed)
-    worth = np.where(rng.random((6, 5)) < 0.3, rng.normal(size=(6, 5)), -np.inf)
-    np.testing.assert_array_equal(kernels.settle(worth), kernels_numpy.settle(worth))
-
-
-@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
-def test_settle_of_nothing(shape):
-    worth = np.zeros(shape)
-    np.testing.assert_array_equal(kernels.settle(worth), kernels_numpy.settle(worth))
+def test_moments():
+    values = np.random.default_rng(0).normal(3, 2, 50)
+    np.testing.assert_allclose(kernels.moments(values), kernels_numpy.moments(values))
 
 
 @given(st.integers(0, 10_000))
