@@ -6,6 +6,8 @@ import lap
 import numpy as np
 import numpy.typing as npt
 
+from trackers import kernels
+
 Int = npt.NDArray[np.int64]
 
 
@@ -49,10 +51,7 @@ def assign_pairs(rows: Int, columns: Int, worth: npt.NDArray[np.float64]) -> tup
     """
     if len(rows) == 0:
         return rows, columns
-    row_ids, row = np.unique(rows, return_inverse=True)
-    column_ids, column = np.unique(columns, return_inverse=True)
-    cost = np.zeros((len(row_ids), len(column_ids)))
-    cost[row, column] = -worth
+    row_ids, column_ids, cost = kernels.dense(rows, columns, worth)
     _, found, _ = lap.lapjv(cost, extend_cost=True)
     chosen = np.flatnonzero(found >= 0)
     chosen = chosen[cost[chosen, found[chosen]] < 0]

@@ -219,7 +219,8 @@ class EvidenceTracker:
         rows, columns = rows[clear], columns[clear]
         time = self._tracks.time
         same = self._looks.distances_to_earlier(rows, frame.embeddings, columns, time)
-        others = np.roll(columns, 1 + self._frame % max(1, len(columns) - 1))
+        shift = 1 + self._frame % max(1, len(columns) - 1)
+        others = np.concatenate([columns[shift:], columns[:shift]])  # of each track somebody else, in turn
         known = self._looks.known[rows] & (others != columns)
         different = 1 - kernels.similarities(self._looks.means, rows[known], frame.embeddings, others[known])
         self._scale.add(same, different)

@@ -48,16 +48,20 @@ def predict(motion: Float, dt: float, aspect_step: float) -> None:
 
 
 @njit(cache=True)
-def correct(motion: Float, rows: Int, xyah: Float, aspect_measured: float) -> None:
-    """`kalman.correct` of the rows (K,) with the boxes (K, 4), in place."""
+def correct(motion: Float, rows: Int, boxes: Float32, columns: Int, aspect_measured: float) -> None:
+    """See `trackers.kernels_numpy.correct`; in place."""
+    seen = np.empty(4)
     for n in range(len(rows)):
-        row = motion[rows[n]]
+        row, box = motion[rows[n]], boxes[columns[n]]
+        width, height = np.float64(box[2]) - box[0], np.float64(box[3]) - box[1]
+        seen[0], seen[1] = (np.float64(box[0]) + box[2]) / 2, (np.float64(box[1]) + box[3]) / 2
+        seen[2], seen[3] = width / height, height
         h = max(row[3], 1.0)
         for k in range(4):
             noise = aspect_measured if k == 2 else POSITION * h
             expected = row[8 + k] + noise**2
             gain, gain_velocity = row[8 + k] / expected, row[12 + k] / expected
-            miss = xyah[n, k] - row[k]
+            miss = seen[k] - row[k]
             row[k] += gain * miss
             row[4 + k] += gain_velocity * miss
             row[16 + k] -= gain_velocity * row[12 + k]
@@ -65,6 +69,18 @@ def correct(motion: Float, rows: Int, xyah: Float, aspect_measured: float) -> No
             row[12 + k] *= 1 - gain
         row[2] = max(row[2], SMALLEST_ASPECT)
         row[3] = max(row[3], SMALLEST_HEIGHT)
+
+
+@njit(cache=True)
+def boxes_of(motion: Float, rows: Int) -> Float32:
+    """See `trackers.kernels_numpy.boxes_of`."""
+    boxes = np.empty((len(rows), 4), np.float32)
+    for n in range(len(rows)):
+        row = motion[rows[n]]
+        half = row[2] * row[3] / 2
+        boxes[n, 0], boxes[n, 1] = row[0] - half, row[1] - row[3] / 2
+        boxes[n, 2], boxes[n, 3] = row[0] + half, row[1] + row[3] / 2
+    return boxes
 
 
 @njit(cache=True)
@@ -209,6 +225,16 @@ def separated(
         else:
             contested[n] = True
     return column_of_row, pair_row[contested], pair_column[contested], pair_worth[contested]
+
+
+@njit(cache=True)
+def dense(rows: Int, columns: Int, worth: Float) -> tuple[Int, Int, Float]:
+    """See `trackers.kernels_numpy.dense`."""
+    row_ids, column_ids = np.unique(rows), np.unique(columns)
+    cost = np.zeros((len(row_ids), len(column_ids)))
+    for n in range(len(rows)):
+        cost[np.searchsorted(row_ids, rows[n]), np.searchsorted(column_ids, columns[n])] = -worth[n]
+    return row_ids, column_ids, cost
 
 
 @njit(cache=True)

@@ -19,9 +19,15 @@ def predict(motion: Float, dt: float, aspect_step: float) -> None:
     motion[:] = kalman.predict(motion, dt, aspect_step)
 
 
-def correct(motion: Float, rows: Int, xyah: Float, aspect_measured: float) -> None:
-    """`kalman.correct` of the different rows (K,) with the boxes (K, 4), in place."""
-    motion[rows] = kalman.correct(motion[rows], xyah, aspect_measured)
+def correct(motion: Float, rows: Int, boxes: Float32, columns: Int, aspect_measured: float) -> None:
+    """`kalman.correct` of the different rows (K,) with the boxes ``columns`` (K,) of the xyxy (M, 4), in place."""
+    motion[rows] = kalman.correct(motion[rows], xyxy_to_xyah(boxes[columns]), aspect_measured)
+
+
+def boxes_of(motion: Float, rows: Int) -> Float32:
+    """(K, 4) xyxy of the states ``rows`` (K,)."""
+    boxes: Float32 = xyah_to_xyxy(motion[rows, :4]).astype(np.float32)
+    return boxes
 
 
 def cover(boxes: Float) -> Float:
@@ -153,6 +159,15 @@ def match(
     column_of_row[row] = columns[position]
     row, position = np.nonzero(wanted & ~alone)
     return column_of_row, row, columns[position], worth[row, position]
+
+
+def dense(rows: Int, columns: Int, worth: Float) -> tuple[Int, Int, Float]:
+    """Pairs (K,) as a matrix of costs: its rows and columns, rising, and minus each worth, 0 elsewhere."""
+    row_ids, row = np.unique(rows, return_inverse=True)
+    column_ids, column = np.unique(columns, return_inverse=True)
+    cost = np.zeros((len(row_ids), len(column_ids)))
+    cost[row, column] = -worth
+    return row_ids, column_ids, cost
 
 
 def moments(values: Float) -> tuple[float, float]:

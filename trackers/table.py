@@ -134,7 +134,7 @@ class TrackTable:
 
     def observe(self, rows: IntArray, columns: IntArray, detections: Detections) -> None:
         """Correct the different tracks ``rows`` (K,) with a detection each, and confirm those that are due."""
-        kernels.correct(self.motion, rows, xyxy_to_xyah(detections.boxes[columns]), self._aspect_measured)
+        kernels.correct(self.motion, rows, detections.boxes, columns, self._aspect_measured)
         self.scores[rows] = detections.scores[columns]
         self.hits[rows] += 1
         self.last_seen[rows] = self.time
@@ -177,7 +177,7 @@ class TrackTable:
         return by_id
 
     def _snapshots(self, rows: IntArray, detections: Detections | None, *, over: bool = False) -> list[Track]:
-        boxes = xyah_to_xyxy(self.motion[rows, :4]).astype(np.float32)
+        boxes = kernels.boxes_of(self.motion, rows)
         velocities = self.motion[rows, 4:6].astype(np.float32)
         scores, ids, columns = self.scores[rows].tolist(), self.ids[rows].tolist(), self.matched[rows].tolist()
         rest = TrackState.ENDED if over else TrackState.LOST

@@ -42,7 +42,17 @@ def evidence_arguments(given_scene, pad, slope):
 
 
 def test_all_of_them_are_compared_here():
-    assert sorted(SHARED) == ["blend", "correct", "cover", "match", "moments", "predict", "similarities"]
+    assert sorted(SHARED) == [
+        "blend",
+        "boxes_of",
+        "correct",
+        "cover",
+        "dense",
+        "match",
+        "moments",
+        "predict",
+        "similarities",
+    ]
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 1 / 30, 0.5, 7.0]))
@@ -52,10 +62,10 @@ def test_predict_and_correct(seed, dt):
     compiled[:, 4:8] = rng.normal(size=(5, 4)) * [50, 50, 0.1, 20]
     plain = compiled.copy()
     rows = np.array([3, 0, 4])
-    boxes = rng.uniform([0, 0, 0.2, 1], [800, 600, 0.8, 400], (3, 4))
+    boxes = scene(seed)["boxes"].astype(np.float32)
     for form, motion in ((kernels, compiled), (kernels_numpy, plain)):
         form.predict(motion, dt, 0.03)
-        form.correct(motion, rows, boxes, 0.05)
+        form.correct(motion, rows, boxes, np.array([8, 2, 5]), 0.05)
         form.predict(motion, 0.1, 0.01)
     np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-9)
 
@@ -106,6 +116,23 @@ def test_match_without_any_embedder():
     bare["embeddings"], bare["embedded"] = np.zeros((9, 0), np.float32), np.zeros(9, bool)
     decided, rows, *_ = compare_matches(evidence_arguments(bare, 0.3, 0.0))
     assert (decided >= 0).any() or len(rows)
+
+
+@given(st.integers(0, 10_000))
+def test_boxes_of(seed):
+    s = scene(seed)
+    found, expected = (form.boxes_of(s["motion"], s["rows"]) for form in (kernels, kernels_numpy))
+    assert found.dtype == expected.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@given(st.integers(0, 10_000))
+def test_dense(seed):
+    rng = np.random.default_rng(seed)
+    rows, columns = np.nonzero(rng.random((8, 9)) < 0.2)
+    pairs = (rows + 4, columns + 2, rng.random(len(rows)))
+    for found, expected in zip(kernels.dense(*pairs), kernels_numpy.dense(*pairs), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_moments():
