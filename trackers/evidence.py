@@ -28,6 +28,8 @@ Float = npt.NDArray[np.float64]
 
 _LONGEST_GAP = 1.0  # seconds between frames that age a track at most
 _ASPECT_NOISE = (0.03, 0.03)  # of a frame, of a measured box: the widths of walking people swing
+_CLEAR, _CLEAR_MARGIN = 4.0, 3.0  # nats by which place is clear: in all, and more than for any other pair
+_FIRST_VIEWS = 5  # embeddings of a new track, one a frame, before it can do without
 _LAG = 0.5  # seconds between two looks that tell how much one person's looks vary
 
 
@@ -68,8 +70,10 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
     max_appearance: float = Field(
         6.0, ge=0, description="What appearance is worth at most, in nats; 0 leaves it out."
     )
-    momentum: float = Field(
-        0.9, ge=0, lt=1, description="Share of a track's mean embedding that stays when a new one is added."
+    memory: float = Field(
+        2.0,
+        gt=0,
+        description="Seconds after which an embedding counts 1/e of what it did in what a track looks like.",
     )
     max_cover: float = Field(
         0.4,
@@ -102,28 +106,38 @@ class EvidenceTracker:
         self._tracks = TrackTable(
             settings.max_age, settings.n_init, longest_gap=_LONGEST_GAP, aspect_noise=_ASPECT_NOISE
         )
-        self._looks = Prototypes(settings.momentum, _LAG)
+        self._looks = Prototypes(settings.memory, _LAG)
         self._scale = AppearanceScale(settings.max_appearance)
         self._area = np.array([np.inf, np.inf, -np.inf, -np.inf])  # xyxy px, of all boxes so far
         self._frame = 0
 
     def wants_embedding(self, detections: Detections, time: float) -> BoolArray:
-        """Confident detections whose place leaves open whose they are, and those of tracks with old embeddings."""
-        wanted: BoolArray = detections.scores >= self._settings.high_score
-        if self._settings.embed_interval == 0 or len(self._tracks) == 0 or not wanted.any():
+        """Detections whose place leaves open whose they are, and those of tracks new or long not looked at.
+
+        A box of low score is wanted only where it might go on with a track that no confident box clearly goes on
+        with.
+        """
+        settings, tracks = self._settings, self._tracks
+        wanted: BoolArray = detections.scores >= settings.high_score
+        if settings.embed_interval == 0 or len(tracks) == 0:
             return wanted
-        frame = _Frame(detections, self._settings)
-        motion, pads = self._tracks.ahead(time)
-        by_place = np.zeros(3)
-        rows = np.arange(len(motion))
-        column_of_row, *_ = self._pairs(
-            frame, rows, frame.high, motion, pads, by_place, self._settings.min_overlap
+        frame = _Frame(detections, settings)
+        motion, pads = tracks.ahead(time)
+        by_place, size = np.zeros(3), (len(tracks), len(detections))
+        rows = np.arange(len(tracks))
+        row, column, worth = self._pairs(frame, rows, frame.high, motion, pads, by_place, settings.min_overlap)
+        clear = kernels.clear(row, column, worth, *size, _CLEAR, _CLEAR_MARGIN)
+        row, column = row[clear], column[clear]
+        since = time - self._looks.last[row]
+        fresh = (since >= 0) & (since < settings.embed_interval) & (self._looks.views[row] >= _FIRST_VIEWS)
+        followed = tracks.last_seen[row] >= tracks.time
+        wanted[column[fresh & followed]] = False
+
+        open_rows = np.flatnonzero(tracks.confirmed & ~np.isin(rows, row))
+        _, column, _ = self._pairs(
+            frame, open_rows, frame.low, motion, pads[open_rows], by_place, settings.low_overlap
         )
-        clear = np.flatnonzero(column_of_row >= 0)
-        since = time - self._looks.last[clear]
-        fresh = (since >= 0) & (since < self._settings.embed_interval)
-        followed = self._tracks.last_seen[clear] >= self._tracks.time
-        wanted[column_of_row[clear[fresh & followed]]] = False
+        wanted[column] = True
         return wanted
 
     def update(self, detections: Detections, time: float) -> list[Track]:
@@ -167,12 +181,12 @@ class EvidenceTracker:
         if rows.size == 0 or columns.size == 0:
             return
         tracks = self._tracks
-        column_of_row, row, column, worth = self._pairs(
-            frame, rows, columns, tracks.motion, tracks.pads(rows), self._scale.line(), least
-        )
+        line = self._scale.line()
+        found = self._pairs(frame, rows, columns, tracks.motion, tracks.pads(rows), line, least)
+        column_of_row, row, column, worth = kernels.separated(*found, len(rows), len(frame.boxes))
         tracks.matched[rows] = column_of_row
-        solved, solution = assign_pairs(row, column, worth)
-        tracks.matched[rows[solved]] = solution
+        row, column = assign_pairs(row, column, worth)
+        tracks.matched[rows[row]] = column
 
     def _pairs(
         self,
@@ -183,9 +197,9 @@ class EvidenceTracker:
         pads: Float,
         line: Float,
         least: float,
-    ) -> tuple[IntArray, IntArray, IntArray, Float]:
-        """See `kernels_numpy.match`."""
-        return kernels.match(
+    ) -> tuple[IntArray, IntArray, Float]:
+        """See `kernels_numpy.pairs`."""
+        return kernels.pairs(
             motion,
             rows,
             pads,

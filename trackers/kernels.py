@@ -148,7 +148,7 @@ def first_from(boxes: Float, columns: Int, left: float) -> int:
 
 
 @njit(cache=True)
-def match(
+def pairs(
     motion: Float,
     rows: Int,
     pads: Float,
@@ -162,8 +162,8 @@ def match(
     weight: float,
     least: float,
     gate: float,
-) -> tuple[Int, Int, Int, Float]:
-    """See `trackers.kernels_numpy.match`."""
+) -> tuple[Int, Int, Float]:
+    """See `trackers.kernels_numpy.pairs`."""
     slope, middle, limit = appearance[0], appearance[1], appearance[2]
     pair_row, pair_column = np.empty(4 * len(rows) + 4, np.int64), np.empty(4 * len(rows) + 4, np.int64)
     pair_worth = np.empty(4 * len(rows) + 4)
@@ -199,7 +199,7 @@ def match(
                     pair_worth = doubled(pair_worth)
                 pair_row[count], pair_column[count], pair_worth[count] = r, c, total
                 count += 1
-    return separated(len(rows), len(boxes), pair_row[:count], pair_column[:count], pair_worth[:count])
+    return pair_row[:count], pair_column[:count], pair_worth[:count]
 
 
 @njit(cache=True)
@@ -209,22 +209,39 @@ def doubled(values: Any) -> Any:
 
 
 @njit(cache=True)
-def separated(
-    rows: int, columns: int, pair_row: Int, pair_column: Int, pair_worth: Float
-) -> tuple[Int, Int, Int, Float]:
-    """Pairs (K,) whose row and column occur in no other as (rows,) columns; the other pairs as they are."""
+def separated(row: Int, column: Int, worth: Float, rows: int, columns: int) -> tuple[Int, Int, Int, Float]:
+    """See `trackers.kernels_numpy.separated`."""
     wants, wanted = np.zeros(rows, np.int64), np.zeros(columns, np.int64)
-    for n in range(len(pair_row)):
-        wants[pair_row[n]] += 1
-        wanted[pair_column[n]] += 1
+    for n in range(len(row)):
+        wants[row[n]] += 1
+        wanted[column[n]] += 1
     column_of_row = np.full(rows, -1)
-    contested = np.zeros(len(pair_row), np.bool_)
-    for n in range(len(pair_row)):
-        if wants[pair_row[n]] == 1 and wanted[pair_column[n]] == 1:
-            column_of_row[pair_row[n]] = pair_column[n]
+    contested = np.zeros(len(row), np.bool_)
+    for n in range(len(row)):
+        if wants[row[n]] == 1 and wanted[column[n]] == 1:
+            column_of_row[row[n]] = column[n]
         else:
             contested[n] = True
-    return column_of_row, pair_row[contested], pair_column[contested], pair_worth[contested]
+    return column_of_row, row[contested], column[contested], worth[contested]
+
+
+@njit(cache=True)
+def clear(row: Int, column: Int, worth: Float, rows: int, columns: int, least: float, margin: float) -> Bool:
+    """See `trackers.kernels_numpy.clear`."""
+    best_row, next_row = np.zeros(rows), np.zeros(rows)
+    best_column, next_column = np.zeros(columns), np.zeros(columns)
+    for n in range(len(row)):
+        r, c, value = row[n], column[n], worth[n]
+        next_row[r] = max(next_row[r], min(best_row[r], value))
+        best_row[r] = max(best_row[r], value)
+        next_column[c] = max(next_column[c], min(best_column[c], value))
+        best_column[c] = max(best_column[c], value)
+    result = np.zeros(len(row), np.bool_)
+    for n in range(len(row)):
+        rival = max(next_row[row[n]], next_column[column[n]])
+        leads = worth[n] == best_row[row[n]] and worth[n] == best_column[column[n]]
+        result[n] = leads and worth[n] >= least and worth[n] - rival >= margin
+    return result
 
 
 @njit(cache=True)

@@ -114,7 +114,7 @@ def evidence(
     return np.where((shared > 0) | (compared & (distance <= gate)), total, -np.inf)
 
 
-def match(
+def pairs(
     motion: Float,
     rows: Int,
     pads: Float,
@@ -128,14 +128,11 @@ def match(
     weight: float,
     least: float,
     gate: float,
-) -> tuple[Int, Int, Int, Float]:
+) -> tuple[Int, Int, Float]:
     """Pairs that more speaks for than against, by the `evidence` of the same arguments; ``columns`` by left edge.
 
-    A pair whose track and detection occur in no other such pair is decided: no assignment would do without it.
-
     Returns:
-        (R,) the detection of each decided row, -1 for the other rows; and the open pairs as three arrays (K,):
-        place in ``rows``, detection, evidence.
+        Three arrays (K,): place in ``rows``, rising; detection; evidence.
     """
     worth = evidence(
         motion,
@@ -152,13 +149,34 @@ def match(
         least,
         gate,
     )
-    wanted = worth > 0
-    alone = wanted & (wanted.sum(axis=1, keepdims=True) == 1) & (wanted.sum(axis=0, keepdims=True) == 1)
-    column_of_row = np.full(len(rows), -1)
-    row, position = np.nonzero(alone)
-    column_of_row[row] = columns[position]
-    row, position = np.nonzero(wanted & ~alone)
-    return column_of_row, row, columns[position], worth[row, position]
+    row, position = np.nonzero(worth > 0)
+    return row, columns[position], worth[row, position]
+
+
+def separated(row: Int, column: Int, worth: Float, rows: int, columns: int) -> tuple[Int, Int, Int, Float]:
+    """Decide the pairs (K,) that no assignment would do without: whose row and column occur in no other pair.
+
+    Returns:
+        (rows,) the column of each decided row, -1 for the other rows; and the other pairs.
+    """
+    wants, wanted = np.bincount(row, minlength=rows), np.bincount(column, minlength=columns)
+    alone = (wants[row] == 1) & (wanted[column] == 1)
+    column_of_row = np.full(rows, -1)
+    column_of_row[row[alone]] = column[alone]
+    return column_of_row, row[~alone], column[~alone], worth[~alone]
+
+
+def clear(row: Int, column: Int, worth: Float, rows: int, columns: int, least: float, margin: float) -> Bool:
+    """(K,) bool: pairs worth at least ``least``, and ``margin`` more than any other of their row or column."""
+    table = np.zeros((rows + 1, columns + 1))
+    table[row, column] = worth
+    result = np.zeros(len(row), bool)
+    for n, (r, c) in enumerate(zip(row, column, strict=True)):
+        rivals = table.copy()
+        rivals[r, c] = 0
+        rival = max(rivals[r].max(), rivals[:, c].max())
+        result[n] = worth[n] >= least and worth[n] > rival and worth[n] - rival >= margin
+    return result
 
 
 def dense(rows: Int, columns: Int, worth: Float) -> tuple[Int, Int, Float]:

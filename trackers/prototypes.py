@@ -12,6 +12,7 @@ from trackers.tracks import BoolArray, FloatArray, IntArray
 
 Float = npt.NDArray[np.float64]
 
+_LEAST_KEPT = 0.9  # share of a mean that stays, however long ago the last embedding was
 _LEAST_SAMPLES = 10  # distances between different people before appearance says anything
 _MOST_SAMPLES = 2000.0  # distances of either kind that count; the older ones fade
 _TYPICAL_COUNT = 20.0  # how many distances of one person's looks the typical ones stand for
@@ -24,12 +25,12 @@ class Prototypes:
     Memory: 8 D bytes a live track.
 
     Args:
-        momentum: share of the mean that stays when an embedding is added.
+        memory: seconds after which an embedding counts 1/e of what it did.
         lag: seconds after which the mean is put by as the earlier state.
     """
 
-    def __init__(self, momentum: float, lag: float) -> None:
-        self._momentum, self._lag = momentum, lag
+    def __init__(self, memory: float, lag: float) -> None:
+        self._memory, self._lag = memory, lag
         self.means: FloatArray = np.zeros((0, 0), np.float32)  # (N, D), unit rows where known
         self.known: BoolArray = np.zeros(0, bool)
         self.views: IntArray = np.zeros(0, np.int64)  # embeddings added
@@ -83,8 +84,10 @@ class Prototypes:
 
     def add(self, rows: IntArray, embeddings: FloatArray, columns: IntArray, time: float) -> None:
         """Take the embeddings ``columns`` (K,) into the means of the different tracks ``rows`` (K,)."""
-        new = ~self.known[rows]
-        kernels.blend(self.means, rows, embeddings, columns, np.where(new, 0, self._momentum).astype(np.float32))
+        new, views = ~self.known[rows], self.views[rows]
+        fading = np.exp(-np.abs(time - self.last[rows]) / self._memory)
+        keep = np.minimum(np.maximum(fading, _LEAST_KEPT), views / (views + 1))  # the plain mean of the first few
+        kernels.blend(self.means, rows, embeddings, columns, keep.astype(np.float32))
         first = rows[new]
         self._earlier[first], self._earlier_time[first] = self.means[first], time
         self.known[rows], self.last[rows] = True, time

@@ -45,12 +45,14 @@ def test_all_of_them_are_compared_here():
     assert sorted(SHARED) == [
         "blend",
         "boxes_of",
+        "clear",
         "correct",
         "cover",
         "dense",
-        "match",
         "moments",
+        "pairs",
         "predict",
+        "separated",
         "similarities",
     ]
 
@@ -76,11 +78,10 @@ def test_cover(seed, count):
     np.testing.assert_allclose(kernels.cover(boxes), kernels_numpy.cover(boxes), rtol=1e-12)
 
 
-def compare_matches(arguments):
+def compared_pairs(arguments):
     """The result of the compiled form, once it is that of the other."""
-    compiled, plain = kernels.match(*arguments), kernels_numpy.match(*arguments)
-    np.testing.assert_array_equal(compiled[0], plain[0])
-    for found, expected in zip(compiled[1:], plain[1:], strict=True):
+    compiled, plain = kernels.pairs(*arguments), kernels_numpy.pairs(*arguments)
+    for found, expected in zip(compiled, plain, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     return compiled
 
@@ -91,14 +92,27 @@ def compare_matches(arguments):
     st.sampled_from([0.0, 12.0]),
     st.sampled_from([4, 25, 60]),
 )
-def test_match(seed, pad, slope, found):
-    compare_matches(evidence_arguments(scene(seed, found=found), pad, slope))
+def test_pairs_and_what_is_read_off_them(seed, pad, slope, found):
+    arguments = scene(seed, found=found)
+    row, column, worth = compared_pairs(evidence_arguments(arguments, pad, slope))
+    rows = len(arguments["rows"])
+    compiled = kernels.separated(row, column, worth, rows, found)
+    plain = kernels_numpy.separated(row, column, worth, rows, found)
+    for part, expected in zip(compiled, plain, strict=True):
+        np.testing.assert_array_equal(part, expected)
+    np.testing.assert_array_equal(
+        kernels.clear(row, column, worth, rows, found, 2.0, 1.0),
+        kernels_numpy.clear(row, column, worth, rows, found, 2.0, 1.0),
+    )
 
 
-def test_match_finds_pairs_of_both_kinds():
-    decided, rows, *_ = compare_matches(evidence_arguments(scene(3, tracks=40, found=60), 0.0, 12.0))
+def test_there_are_pairs_of_both_kinds():
+    arguments = scene(3, tracks=40, found=60)
+    row, column, worth = compared_pairs(evidence_arguments(arguments, 0.0, 12.0))
+    decided, contested, *_ = kernels.separated(row, column, worth, len(arguments["rows"]), 60)
     assert (decided >= 0).any()
-    assert len(rows) > 10
+    assert len(contested) > 10
+    assert kernels.clear(row, column, worth, len(arguments["rows"]), 60, 0.5, 0.5).any()
 
 
 def test_a_crowd_at_one_place_has_room():
@@ -106,16 +120,16 @@ def test_a_crowd_at_one_place_has_room():
     crowd["boxes"][:] = [100, 100, 150, 250]
     crowd["motion"] = kalman.initiate(xyxy_to_xyah(crowd["boxes"]))
     crowd["rows"] = crowd["columns"] = np.arange(30)
-    _, rows, *_ = compare_matches(evidence_arguments(crowd, 0.0, 0.0))
+    rows, *_ = compared_pairs(evidence_arguments(crowd, 0.0, 0.0))
     assert len(rows) == 900
 
 
-def test_match_without_any_embedder():
+def test_pairs_without_any_embedder():
     bare = scene(1)
     bare["prototypes"], bare["known"] = np.zeros((7, 0), np.float32), np.zeros(7, bool)
     bare["embeddings"], bare["embedded"] = np.zeros((9, 0), np.float32), np.zeros(9, bool)
-    decided, rows, *_ = compare_matches(evidence_arguments(bare, 0.3, 0.0))
-    assert (decided >= 0).any() or len(rows)
+    rows, *_ = compared_pairs(evidence_arguments(bare, 0.3, 0.0))
+    assert len(rows)
 
 
 @given(st.integers(0, 10_000))
