@@ -47,7 +47,7 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
     n_init: int = Field(2, ge=1, description="Detections in a row that confirm a new track.")
     max_age: float = Field(5.0, gt=0, description="Seconds a track lives on without being seen.")
     exit_age: float = Field(
-        0.5,
+        1.0,
         gt=0,
         description="The same for a track that is expected outside the part of the picture where boxes are.",
     )
@@ -68,7 +68,7 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
         description="The same for boxes of low score, which only go on with a track that is there.",
     )
     max_appearance: float = Field(
-        6.0, ge=0, description="What appearance is worth at most, in nats; 0 leaves it out."
+        10.0, ge=0, description="What appearance is worth at most, in nats; 0 leaves it out."
     )
     memory: float = Field(
         2.0,
@@ -146,7 +146,8 @@ class EvidenceTracker:
         ended = self._remove(self._over(time))
         frame = _Frame(detections, settings)
         self._area = frame.area(self._area)
-        self._looks.fit(frame.embeddings.shape[1])
+        if frame.embedded.any():
+            self._looks.fit(frame.embeddings.shape[1])
 
         self._match(frame, tracks.confirmed, frame.high, settings.min_overlap)
         self._match(frame, tracks.confirmed & (tracks.matched < 0), frame.low, settings.low_overlap)

@@ -1,0 +1,177 @@
+"""What the evidence tracker does beyond what every tracker promises."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.factories import box, detections, unit_rows
+from trackers import Detections, EvidenceSettings, TrackState
+
+
+def looks(*directions, noise=0.05, seed=0):
+    """Unit rows near one-hot ones."""
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(*directions, dimension=16) + rng.normal(0, noise, (len(directions), 16)).astype(np.float32)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def seen(tracks):
+    return {track.id: track for track in tracks if track.state is TrackState.CONFIRMED}
+
+
+def walk(tracker, frames, rate=10.0, start=0.0, people=((100, 0), (400, 1)), speed=30.0, **kwargs):
+    """People side by side, each with a look; returns the tracks of the last frame."""
+    tracks = []
+    for step in range(frames):
+        time = start + step / rate
+        boxes = [box(x + speed * (time - start), **kwargs) for x, _ in people]
+        tracks = tracker.update(
+            detections(boxes, embeddings=looks(*(look for _, look in people), seed=step)), time
+        )
+    return tracks
+
+
+def test_who_was_hidden_is_known_again_by_looks():
+    tracker = EvidenceSettings().build()
+    before = seen(walk(tracker, 20, speed=0))
+    for step in range(20):
+        tracker.update(Detections.empty(), 2.0 + step / 10)
+    after = seen(walk(tracker, 3, start=4.0, people=((160, 0), (340, 1)), speed=0))
+    assert sorted(before, key=lambda i: before[i].box[0]) == sorted(after, key=lambda i: after[i].box[0])
+
+
+def test_people_who_change_places_unseen_keep_their_ids():
+    tracker = EvidenceSettings().build()
+    before = seen(walk(tracker, 20, people=((100, 0), (130, 1)), speed=0))
+    tracker.update(Detections.empty(), 2.0)
+    after = seen(walk(tracker, 3, start=2.1, people=((130, 0), (100, 1)), speed=0))
+    assert set(before) == set(after)
+    for id_, track in after.items():
+        assert abs(track.box[0] - before[id_].box[0]) > 20
+
+
+def test_without_looks_they_would_have_been_taken_for_each_other():
+    tracker = EvidenceSettings(max_appearance=0).build()
+    before = seen(walk(tracker, 20, people=((100, 0), (130, 1)), speed=0))
+    tracker.update(Detections.empty(), 2.0)
+    after = seen(walk(tracker, 3, start=2.1, people=((130, 0), (100, 1)), speed=0))
+    for id_, track in after.items():
+        assert abs(track.box[0] - before[id_].box[0]) < 10
+
+
+def test_looks_that_tell_nobody_apart_change_nothing():
+    def run(appearance):
+        tracker = EvidenceSettings(max_appearance=appearance).build()
+        tracks = []
+        for step in range(40):
+            same = looks(3, 3, 3, noise=0.3, seed=step)  # three people with one look
+            boxes = [box(100 + 4 * step), box(400 - 4 * step, 180), box(600)]
+            tracks.append(tracker.update(detections(boxes, embeddings=same), step / 10))
+        return [[(t.id, t.box.tolist()) for t in frame] for frame in tracks]
+
+    assert run(10.0) == run(0.0)
+
+
+def test_boxes_of_low_score_keep_a_track_alive_but_start_none():
+    tracker = EvidenceSettings().build()
+    for step in range(10):
+        score = 0.9 if step < 5 else 0.2
+        tracks = tracker.update(detections([box(100), box(300)], [score, 0.2]), step / 10)
+    assert [t.state for t in tracks] == [TrackState.CONFIRMED]
+
+
+def test_covered_boxes_are_not_learned():
+    tracker = EvidenceSettings().build()
+    walk(tracker, 20, people=((100, 0), (300, 1)), speed=0)
+    before = tracker._looks.means.copy()
+    front_and_back = [box(200, 120), box(195, 100)]  # the second is mostly behind the first
+    tracker.update(detections([box(100), front_and_back[0]], embeddings=looks(0, 5)), 2.0)
+    tracker.update(detections([box(100, 125), box(103, 100)], embeddings=looks(4, 5)), 2.1)
+    changed = np.abs(tracker._looks.means[: len(before)] - before).max(axis=1)
+    assert (changed < 0.2).all()
+
+
+def test_a_pause_of_the_stream_ages_nobody():
+    tracker = EvidenceSettings().build()
+    before = seen(walk(tracker, 20, speed=0))
+    after = seen(walk(tracker, 2, start=22.0, people=((120, 0), (380, 1)), speed=0))
+    assert set(before) == set(after)
+
+
+def test_a_pause_too_long_ends_all_tracks_once():
+    tracker = EvidenceSettings().build()
+    ids = set(seen(walk(tracker, 20, speed=0)))
+    tracks = tracker.update(detections([box(100)]), 200.0)
+    assert {t.id for t in tracks if t.state is TrackState.ENDED} == ids
+
+
+def test_who_walks_out_of_the_picture_ends_soon():
+    tracker = EvidenceSettings().build()
+    for step in range(30):
+        tracker.update(detections([box(620 - 20 * step, 300), box(300)]), step / 10)
+    ended = {}
+    for step in range(30, 100):
+        for track in tracker.update(detections([box(300)]), step / 10):
+            if track.state is TrackState.ENDED:
+                ended[track.id] = step / 10
+    assert list(ended.values()) == [pytest.approx(4.0, abs=0.3)]
+
+
+def test_only_what_can_change_a_decision_is_embedded():
+    tracker = EvidenceSettings(embed_interval=1.0).build()
+    people = ((100, 0), (400, 1))
+    shares = []
+    for step in range(60):
+        time = step / 10
+        found = detections([box(x) for x, _ in people])
+        wanted = tracker.wants_embedding(found, time)
+        shares.append(wanted.sum())
+        rows = looks(*(look for _, look in people), seed=step)
+        tracker.update(found.with_embeddings(wanted, rows[wanted]), time)
+    assert shares[0] == 2
+    assert sum(shares[:6]) >= 10
+    assert 6 <= sum(shares[10:]) <= 12  # once a second each
+    newcomer = detections([box(100), box(400), box(700)])
+    assert tracker.wants_embedding(newcomer, 6.0)[2]
+    crossing = detections([box(100), box(104), box(400)])
+    assert tracker.wants_embedding(crossing, 6.0)[:2].all()
+
+
+def test_asking_which_boxes_to_embed_changes_nothing():
+    asked, silent = EvidenceSettings().build(), EvidenceSettings().build()
+    for step in range(30):
+        found = detections([box(100 + 5 * step), box(300)], embeddings=looks(0, 1, seed=step))
+        asked.wants_embedding(Detections(found.boxes, found.scores), step / 10)
+        a, b = asked.update(found, step / 10), silent.update(found, step / 10)
+        assert [(t.id, t.box.tolist()) for t in a] == [(t.id, t.box.tolist()) for t in b]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000))
+def test_any_order_of_detections_gives_the_same_tracks(seed):
+    rng = np.random.default_rng(seed)
+    straight, shuffled = EvidenceSettings().build(), EvidenceSettings().build()
+    places = rng.uniform(50, 600, (8, 2))
+    for step in range(15):
+        places += rng.normal(0, 6, places.shape)
+        some = np.flatnonzero(rng.random(8) < 0.85)
+        scores = rng.uniform(0.1, 1, len(some))
+        found = detections(
+            [box(*places[i]) for i in some], scores, looks(*(int(i) for i in some), noise=0.2, seed=step)
+        )
+        order = rng.permutation(len(some))
+        a, b = straight.update(found, step / 10), shuffled.update(found.select(order), step / 10)
+        assert [(t.id, t.state, t.box.tolist()) for t in a] == [(t.id, t.state, t.box.tolist()) for t in b]
+
+
+def test_embeddings_of_another_size_start_anew():
+    tracker = EvidenceSettings().build()
+    ids = set(seen(walk(tracker, 10, speed=0)))
+    wide = np.eye(32, dtype=np.float32)[:2]
+    assert set(seen(tracker.update(detections([box(100), box(400)], embeddings=wide), 1.0))) == ids
+
+
+def test_scores_that_fall_are_refused():
+    with pytest.raises(ValueError, match="low_score <= high_score <= new_score"):
+        EvidenceSettings(high_score=0.7, new_score=0.5)
