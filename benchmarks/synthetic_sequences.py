@@ -122,11 +122,11 @@ class _Walkers:
         self.feet = self._points(count)
         self.velocity = np.zeros((count, 2))
         self.away: Ints = np.zeros(count, np.int64)  # frames until they are back
-        self.changed: Ints = np.arange(count)  # who is somebody new since the last frame
+        self.changed: Ints = np.zeros(0, np.int64)  # in whose place somebody new has come with the last step
         self._goals = self._points(count)
         self._stature, self._breadth, self._speed = np.zeros((3, count))
         self._newest = count
-        self._be_born(self.changed)
+        self._be_born(np.arange(count))
 
     @property
     def boxes(self) -> Floats:
@@ -260,6 +260,7 @@ class _Looks:
         self._shared = self._directions(1)[0]
         self._base = np.zeros((crowd.people, crowd.dimension), np.float32)
         self._turned = np.zeros((2, crowd.people, crowd.dimension), np.float32)
+        self.meet(np.arange(crowd.people))
 
     def meet(self, new: Ints) -> None:
         """Draw looks for who is new."""
