@@ -47,6 +47,7 @@ PARTS = (
     Part("lookalikes", ("atrium", "food", "entrance"), 16.0),
     Part("lowfps", ("hall", "shop", "street"), 40.0),
     Part("drop", ("passage", "platform"), 36.0),
+    Part("crowd", ("west", "east"), 8.0, {0: "tune", 20: "report"}),
 )
 
 
