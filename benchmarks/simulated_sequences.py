@@ -17,8 +17,8 @@ The noise model (`Noise`), with h the height in px (of the part inside the pictu
   between -2 and .4, plus N(0, .4); and .3 boxes a frame anywhere, scores .1 to .5
 - looks: see `benchmarks.borrowed_looks`; nobody's for things, somebody's own, noisier, for second boxes
 
-Truth counts who is visible by more than a tenth: MOT17 also counts people whom nobody can see. The OSNet that ships
-was trained on the people who lend their looks, so it may tell them apart better than it does strangers.
+Truth counts who is visible by more than a tenth: MOT17 also counts people whom nobody can see. The OSNet that
+ships was trained on the people who lend their looks, so it may tell them apart better than it does strangers.
 """
 
 from __future__ import annotations
