@@ -27,7 +27,7 @@ def seen(name: str) -> tuple[Sighting, ...]:
 
 def test_names_are_keys():
     assert all(name == scene.name for name, scene in SCENES.items())
-    assert {"demo", "mall", "campus", "lookalikes", "lowfps", "drop", "overlap"} <= set(SCENES)
+    assert {"demo", "mall", "campus", "lookalikes", "lowfps", "drop", "overlap", "crowd"} <= set(SCENES)
 
 
 @pytest.mark.parametrize("name", SCENES)

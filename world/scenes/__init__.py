@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from world.scenes.campus import CAMPUS
 from world.scenes.mall import MALL
-from world.scenes.museum import OVERLAP
+from world.scenes.museum import CROWD, OVERLAP
 from world.scenes.school import LOOKALIKES
 from world.scenes.station import DROP
 from world.scenes.street import DEMO, LOWFPS
 from world.site import Scene
 
-SCENES: dict[str, Scene] = {scene.name: scene for scene in (DEMO, MALL, CAMPUS, LOOKALIKES, LOWFPS, DROP, OVERLAP)}
+_ALL = (DEMO, MALL, CAMPUS, LOOKALIKES, LOWFPS, DROP, OVERLAP, CROWD)
+SCENES: dict[str, Scene] = {scene.name: scene for scene in _ALL}

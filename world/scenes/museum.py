@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from world.blocks import bench, box_at, corner_camera, ground, panel, room
 from world.camera import Look
 from world.site import Scene, Site, Solid
@@ -111,3 +113,14 @@ OVERLAP = Scene(
     people=14,
     overlapping=(("gallery west", "gallery east"),),
 )  # fmt: skip
+
+CROWD = replace(
+    OVERLAP,
+    name="crowd",
+    summary="A full house: a hundred people in the two views of the museum gallery.",
+    cameras=(replace(OVERLAP.cameras[0], name="west"), replace(OVERLAP.cameras[1], name="east")),
+    seconds=20.0,
+    people=100,
+    lookalikes=5,
+    overlapping=(("west", "east"),),
+)
