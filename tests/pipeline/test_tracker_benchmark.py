@@ -225,7 +225,7 @@ def test_means_are_of_trackers_that_ran_on_all():
         row("pets", "a", 0.4),
         row("pets", "b", 0.9),
         row("stadtmitte", "a", 0.6),
-        row("mot15-x", "a", 1, "simulated"),
+        row("mot15-x", "a", 1, "mot15"),
     ]
     (mean,) = trackers.means(rows)
     assert (mean["sequence"], mean["tracker"], mean["switches"]) == ("mean of 2 real", "a", 6)
@@ -254,13 +254,17 @@ def test_times_are_medians_of_the_rounds(recording, fake):
     ("name", "group", "split"),
     [
         ("pets", "real", "report"),
-        ("mot15-venice-2", "simulated", "report"),
-        ("mot17-04", "simulated", "report"),
-        ("mot17-02", "simulated", "tune"),
-        ("world-mall-20-lobby", "synthetic", "report"),
-        ("world-mall-2-lobby", "synthetic", "tune"),
-        ("numbers-500", "synthetic", "report"),
-        ("numbers-tune-50-1", "synthetic", "tune"),
+        ("mot15-venice-2", "mot15", "report"),
+        ("mot15-kitti-17", "mot15", "report"),
+        ("mot15-kitti-13", "mot15", "tune"),
+        ("mot17-04", "mot17", "report"),
+        ("mot17-02", "mot17", "tune"),
+        ("world-mall-20-atrium", "world", "report"),
+        ("world-mall-1-atrium", "world", "tune"),
+        ("synthetic-50-20", "synthetic", "report"),
+        ("synthetic-50-1", "synthetic", "tune"),
+        ("numbers-500", "numbers", "report"),
+        ("numbers-tune-50-1", "numbers", "tune"),
     ],
 )
 def test_every_sequence_has_a_group_and_a_split(name, group, split):
