@@ -33,6 +33,7 @@ PEERS = {
     "deep-sort-realtime": Peer("deep-sort-realtime", "deep_sort_realtime_peer.py", "needs"),
     "deep-sort-realtime-budget100": Peer("deep-sort-realtime", "deep_sort_realtime_peer.py", "needs"),
     "boxmot-strongsort": Peer("boxmot", "boxmot_peer.py", "needs"),
+    "boxmot-strongsort-0.4": Peer("boxmot", "boxmot_peer.py", "needs"),
     "boxmot-botsort": Peer("boxmot", "boxmot_peer.py", "needs"),
     "boxmot-botsort-cpp": Peer("boxmot", "boxmot_peer.py", "needs"),
     "boxmot-deepocsort": Peer("boxmot", "boxmot_peer.py", "needs"),

@@ -1,6 +1,7 @@
 """Trackers of BoxMOT with the settings of its own yaml files, camera-motion compensation off.
 
-A name that ends in -cpp runs the C++ back end, which compiles itself at its first use (see install.sh).
+The C++ back ends compile themselves at their first use (see install.sh). StrongSORT leaves out boxes of a score
+below .6; it also runs with .4, the score from which trackers without any such setting get boxes here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ from boxmot.trackers.factory import create_tracker
 from boxmot.trackers.specs import TrackerSpec
 from replay import Frame, main
 
-COMPENSATION_OFF = {
-    "botsort": {"use_cmc": False},
-    "boosttrack": {"use_cmc": False},
-    "occluboost": {"use_cmc": False},
-    "deepocsort": {"cmc_off": True},
+NO_COMPENSATION = {"use_cmc": False}
+TRACKERS: dict[str, tuple[str, str, dict[str, Any]]] = {  # kind, back end, settings that are not its defaults
+    "boxmot-strongsort": ("strongsort", "python", {}),
+    "boxmot-strongsort-0.4": ("strongsort", "python", {"min_conf": 0.4}),
+    "boxmot-botsort": ("botsort", "python", NO_COMPENSATION),
+    "boxmot-botsort-cpp": ("botsort", "cpp", NO_COMPENSATION),
+    "boxmot-deepocsort": ("deepocsort", "python", {"cmc_off": True}),
+    "boxmot-hybridsort": ("hybridsort", "python", {}),
+    "boxmot-boosttrack": ("boosttrack", "python", NO_COMPENSATION),
+    "boxmot-occluboost-cpp": ("occluboost", "cpp", NO_COMPENSATION),
+    "boxmot-bytetrack": ("bytetrack", "python", {}),
+    "boxmot-ocsort": ("ocsort", "python", {}),
 }
 MOTION_ONLY = ("bytetrack", "ocsort")
 
@@ -27,10 +35,8 @@ class Peer:
     """See `replay.Adapter`."""
 
     def __init__(self, name: str, width: int, height: int) -> None:
-        kind, _, backend = name.removeprefix("boxmot-").partition("-")
-        backend = backend or "python"
-        options = tuple(sorted(COMPENSATION_OFF.get(kind, {}).items()))
-        self._tracker = create_tracker(TrackerSpec(name=kind, backend=backend, options=options))
+        kind, backend, options = TRACKERS[name]
+        self._tracker = create_tracker(TrackerSpec(name=kind, backend=backend, options=tuple(options.items())))
         if backend == "python":
             self._tracker.cmc = None  # two of them have no option for it
         self._embeddings = kind not in MOTION_ONLY
