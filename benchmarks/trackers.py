@@ -25,27 +25,23 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contestants import own, peers
+from benchmarks.sequences import GROUPS, SEQUENCES
 from benchmarks.streams import ROOT
 from benchmarks.tracker_runs import Cache, Contestant, Outcome, Plan, RunFailedError, read_sequence
 
-GROUPS = ("real", "mot15", "world", "mot17", "synthetic", "numbers")
-REPORTED = re.compile(
-    r"pets|stadtmitte|mot15-(?!adl-rundle-6|kitti-13).*|world-.*-2[01]-.*|mot17-0[49]|synthetic-\d+-20|numbers-\d+"
-)
 RATES = ("hota", "det_a", "ass_a", "idf1", "mota")
 COSTS = {"ms": "{:.2f}", "ms_p95": "{:.2f}", "cpu_ms": "{:.2f}", "mib": "{:.1f}"}
 Row = dict[str, typing.Any]
 
 
 def group_of(sequence: str) -> str:
-    """One of `GROUPS`."""
-    first = sequence.partition("-")[0]
-    return first if first in GROUPS else "real"
+    """One of `GROUPS`; a sequence that the table does not know counts as real."""
+    return SEQUENCES[sequence].group if sequence in SEQUENCES else "real"
 
 
 def split_of(sequence: str) -> str:
     """What is chosen on a sequence of `tune` is reported on those of `report`."""
-    return "report" if REPORTED.fullmatch(sequence) else "tune"
+    return SEQUENCES[sequence].split if sequence in SEQUENCES else "tune"
 
 
 @click.command()

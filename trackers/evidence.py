@@ -29,6 +29,7 @@ Float = npt.NDArray[np.float64]
 _LONGEST_GAP = 1.0  # seconds between frames that age a track at most
 _ASPECT_NOISE = (0.03, 0.03)  # of a frame, of a measured box: the widths of walking people swing
 _CLEAR, _CLEAR_MARGIN = 4.0, 3.0  # nats by which place is clear: in all, and more than for any other pair
+_LOW_CLOSE = 0.3  # overlap from which a box of low score may go on with a track
 _FIRST_VIEWS = 5  # embeddings of a new track, one a frame, before it can do without
 _LAG = 0.5  # seconds between two looks that tell how much one person's looks vary
 
@@ -135,7 +136,7 @@ class EvidenceTracker:
 
         open_rows = np.flatnonzero(tracks.confirmed & ~np.isin(rows, row))
         _, column, _ = self._pairs(
-            frame, open_rows, frame.low, motion, pads[open_rows], by_place, settings.low_overlap
+            frame, open_rows, frame.low, motion, pads[open_rows], by_place, _LOW_CLOSE
         )
         wanted[column] = True
         return wanted
