@@ -28,12 +28,13 @@ from benchmarks.imported_sequences import imported_sequence
 from benchmarks.rendered_sequences import PARTS, Part, rendered_sequence
 from benchmarks.sequence import Sequence, Split, read_sequence, write_sequence
 from benchmarks.simulated_sequences import mot17_sequence
+from benchmarks.sparse_sequences import every, interrupted
 from benchmarks.streams import ROOT
 from benchmarks.synthetic_sequences import Crowd, synthetic_sequence
 from pipeline.errors import HandoffError
 
 CACHE = ROOT / "runs/sequences"
-GROUPS = ("real", "mot15", "world", "mot17", "synthetic", "numbers")
+GROUPS = ("real", "mot15", "world", "mot17", "synthetic", "numbers", "sparse")
 
 Make = Callable[[str, Split, Path], Sequence]
 
@@ -79,6 +80,13 @@ CROWD_FRAMES = 300
 CROWD_SEEDS: dict[int, Split] = {0: "tune", 1: "tune", 20: "report"}
 NUMBERS, NUMBERS_TUNE = (10, 50, 100, 200, 500), ((50, 100), (0, 1, 2))
 
+SPARSE: dict[str, tuple[int, ...]] = {  # of each n frames one
+    "pets": (1, 2, 3, 5),
+    "world-mall-20-atrium": (1, 2, 3, 5),
+    "world-lookalikes-20-atrium": (1, 2, 3, 5),
+}
+GAP = {"pets": (30.0, 20.0)}  # seconds at which frames begin to lack, and for how many
+
 
 def _recorded() -> Iterator[tuple[str, Recipe]]:
     """From data of others."""
@@ -102,6 +110,23 @@ def _made() -> Iterator[tuple[str, Recipe]]:
             yield f"world-{part.scene}-{seed}-{camera}", Recipe("world", split, make)
     for people, (seed, split) in product(CROWDS, CROWD_SEEDS.items()):
         yield f"synthetic-{people}-{seed}", Recipe("synthetic", split, partial(_drawn, people, seed))
+
+
+def _worn() -> Iterator[tuple[str, Recipe]]:
+    """From other sequences, with frames left out."""
+    for source, steps in SPARSE.items():
+        for step in steps:
+            yield f"sparse-{source}-{step}", Recipe("sparse", "report", partial(_every, source, step))
+    for source, (start, seconds) in GAP.items():
+        yield f"sparse-{source}-gap", Recipe("sparse", "report", partial(_interrupted, source, start, seconds))
+
+
+def _every(source: str, step: int, name: str, split: Split, cache: Path) -> Sequence:
+    return every(name, split, load(source, cache), step)
+
+
+def _interrupted(source: str, start: float, seconds: float, name: str, split: Split, cache: Path) -> Sequence:
+    return interrupted(name, split, load(source, cache), start, seconds)
 
 
 def _clip(name: str, split: Split, _: Path) -> Sequence:
@@ -129,7 +154,7 @@ def _elsewhere(name: str, _split: Split, cache: Path) -> Sequence:
     raise HandoffError(f"{name} is made elsewhere and not in {cache}: take it in with --from FOLDER")
 
 
-SEQUENCES: dict[str, Recipe] = dict([*_recorded(), *_made()])
+SEQUENCES: dict[str, Recipe] = dict([*_recorded(), *_made(), *_worn()])
 
 
 def load(name: str, cache: Path = CACHE) -> Sequence:

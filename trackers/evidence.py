@@ -11,6 +11,9 @@ part earns.
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+from time import perf_counter
 from typing import Literal
 
 import numpy as np
@@ -26,9 +29,12 @@ from trackers.tracks import BoolArray, Detections, FloatArray, IntArray, Track
 
 Float = npt.NDArray[np.float64]
 
+log = logging.getLogger("handoff.tracker")
+
 _LONGEST_GAP = 1.0  # seconds between frames that age a track at most
 _ASPECT_NOISE = (0.03, 0.03)  # of a frame, of a measured box: the widths of walking people swing
 _CLEAR, _CLEAR_MARGIN = 4.0, 3.0  # nats by which place is clear: in all, and more than for any other pair
+_LOW_CLOSE = 0.3  # overlap from which a box of low score may go on with a track
 _FIRST_VIEWS = 5  # embeddings of a new track, one a frame, before it can do without
 _LAG = 0.5  # seconds between two looks that tell how much one person's looks vary
 
@@ -94,8 +100,26 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def build(self) -> EvidenceTracker:
-        """A tracker for one camera."""
+        """A tracker for one camera; the first of a process has its loops compiled, or read from their cache."""
+        _compile()
         return EvidenceTracker(self)
+
+
+@cache
+def _compile() -> None:
+    """Run a tracker over a few made-up frames, so that no real frame has to wait for a compiler."""
+    started = perf_counter()
+    tracker = EvidenceTracker(EvidenceSettings())
+    left = 20.0 * np.arange(12)  # half over each other, so that all pairs compete
+    for step in range(8):
+        boxes = np.stack([left, 0 * left, left + 40, 0 * left + 100], axis=1).astype(np.float32)
+        found = Detections(boxes, np.linspace(0.3, 0.9, 12, dtype=np.float32))
+        wanted = tracker.wants_embedding(found, step / 10)
+        rows = np.eye(12, dtype=np.float32)[wanted]
+        tracker.update(found.with_embeddings(wanted, rows), step / 10)
+    seconds = perf_counter() - started
+    if seconds > 3:
+        log.info("compiled the tracker's loops in %.0f s; the next start reads them from a cache", seconds)
 
 
 class EvidenceTracker:
@@ -134,9 +158,7 @@ class EvidenceTracker:
         wanted[column[fresh & followed]] = False
 
         open_rows = np.flatnonzero(tracks.confirmed & ~np.isin(rows, row))
-        _, column, _ = self._pairs(
-            frame, open_rows, frame.low, motion, pads[open_rows], by_place, settings.low_overlap
-        )
+        _, column, _ = self._pairs(frame, open_rows, frame.low, motion, pads[open_rows], by_place, _LOW_CLOSE)
         wanted[column] = True
         return wanted
 
@@ -260,7 +282,7 @@ class _Frame:
 
     def __init__(self, detections: Detections, settings: EvidenceSettings) -> None:
         self.detections = detections
-        self.boxes = np.ascontiguousarray(detections.boxes, np.float64)
+        self.boxes = np.require(detections.boxes, np.float64, ["C", "W"])
         order = np.lexsort((detections.scores, *self.boxes.T[::-1]))
         scores = detections.scores[order]
         self.high = order[scores >= settings.high_score]
@@ -269,7 +291,8 @@ class _Frame:
             self.embeddings: FloatArray = np.zeros((len(detections), 0), np.float32)
             self.embedded: BoolArray = np.zeros(len(detections), bool)
         else:
-            self.embeddings, self.embedded = np.ascontiguousarray(detections.embeddings), detections.embedded
+            self.embeddings = np.require(detections.embeddings, np.float32, ["C", "W"])
+            self.embedded = np.require(detections.embedded, bool, ["C", "W"])
 
     def free(self, columns: IntArray, matched: IntArray) -> IntArray:
         """Those of ``columns`` that no track is ``matched`` with, in their order."""

@@ -48,13 +48,13 @@ def predict(motion: Float, dt: float, aspect_step: float) -> None:
 
 
 @njit(cache=True)
-def correct(motion: Float, rows: Int, boxes: Float32, columns: Int, aspect_measured: float) -> None:
+def correct(motion: Float, rows: Int, boxes: Float, columns: Int, aspect_measured: float) -> None:
     """See `trackers.kernels_numpy.correct`; in place."""
     seen = np.empty(4)
     for n in range(len(rows)):
         row, box = motion[rows[n]], boxes[columns[n]]
-        width, height = np.float64(box[2]) - box[0], np.float64(box[3]) - box[1]
-        seen[0], seen[1] = (np.float64(box[0]) + box[2]) / 2, (np.float64(box[1]) + box[3]) / 2
+        width, height = box[2] - box[0], box[3] - box[1]
+        seen[0], seen[1] = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         seen[2], seen[3] = width / height, height
         h = max(row[3], 1.0)
         for k in range(4):

@@ -19,7 +19,7 @@ def predict(motion: Float, dt: float, aspect_step: float) -> None:
     motion[:] = kalman.predict(motion, dt, aspect_step)
 
 
-def correct(motion: Float, rows: Int, boxes: Float32, columns: Int, aspect_measured: float) -> None:
+def correct(motion: Float, rows: Int, boxes: Float, columns: Int, aspect_measured: float) -> None:
     """`kalman.correct` of the different rows (K,) with the boxes ``columns`` (K,) of the xyxy (M, 4), in place."""
     motion[rows] = kalman.correct(motion[rows], xyxy_to_xyah(boxes[columns]), aspect_measured)
 

@@ -134,7 +134,8 @@ class TrackTable:
 
     def observe(self, rows: IntArray, columns: IntArray, detections: Detections) -> None:
         """Correct the different tracks ``rows`` (K,) with a detection each, and confirm those that are due."""
-        kernels.correct(self.motion, rows, detections.boxes, columns, self._aspect_measured)
+        boxes = np.require(detections.boxes, np.float64, ["C", "W"])
+        kernels.correct(self.motion, rows, boxes, columns, self._aspect_measured)
         self.scores[rows] = detections.scores[columns]
         self.hits[rows] += 1
         self.last_seen[rows] = self.time

@@ -1,41 +1,42 @@
-"""Feed a recorded stream to deep-sort-realtime at its own defaults.
+"""deep-sort-realtime at its own defaults; it takes every box as it is, so those of low score are withheld.
 
-Runs in an environment of its own, with numpy, deep-sort-realtime and setuptools installed:
-    PYTHON deep_sort_realtime_peer.py STREAM.npz RESULT.npz MIN_SCORE
+Its gallery has no bound by default (`nn_budget`); DeepSORT's own demonstration keeps 100.
 """
 
-import sys
-import time
+from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 from deep_sort_realtime.deepsort_tracker import DeepSort
+from replay import Frame, main
+
+BUDGETS = {"deep-sort-realtime": None, "deep-sort-realtime-budget100": 100}
 
 
-def main() -> None:
-    """Write rows (frame from 1, id, x1, y1, x2, y2) and the median milliseconds of a frame."""
-    stream_file, result_file, min_score = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    stream = np.load(stream_file)
-    first, boxes, scores, embeddings = (stream[name] for name in ("first", "boxes", "scores", "embeddings"))
-    tracker = DeepSort(max_age=30, n_init=3, max_cosine_distance=0.2, embedder=None)
-    rows, milliseconds = [], []
-    for frame in range(len(first) - 1):
-        index = np.arange(first[frame], first[frame + 1])
-        index = index[scores[index] >= min_score]
-        corners = boxes[index].tolist()
+class Peer:
+    """See `replay.Adapter`."""
+
+    def __init__(self, budget: int | None) -> None:
+        self._tracker = DeepSort(embedder=None, nn_budget=budget)
+
+    def prepare(self, frame: Frame) -> Any:
+        """Lists of (left, top, width, height), score and class; embeddings in a list of their own."""
+        frame = frame.confident()
         found = [
-            ([x1, y1, x2 - x1, y2 - y1], float(scores[i]), 0)
-            for i, (x1, y1, x2, y2) in zip(index, corners, strict=True)
+            ([x1, y1, x2 - x1, y2 - y1], score, 0)
+            for (x1, y1, x2, y2), score in zip(frame.boxes.tolist(), frame.scores.tolist(), strict=True)
         ]
-        started = time.perf_counter()
-        tracks = tracker.update_tracks(found, embeds=list(embeddings[index]))
-        milliseconds.append(1e3 * (time.perf_counter() - started))
-        rows += [
-            [frame + 1, int(track.track_id), *track.to_ltrb()]
-            for track in tracks
-            if track.is_confirmed() and track.time_since_update <= 1
-        ]
-    np.savez(result_file, rows=np.array(rows).reshape(-1, 6), milliseconds=np.median(milliseconds))
+        return found, list(frame.embeddings)
+
+    def update(self, prepared: Any) -> Any:
+        """One frame."""
+        return self._tracker.update_tracks(prepared[0], embeds=prepared[1])
+
+    def read(self, returned: Any) -> tuple[Any, Any]:
+        """Confirmed tracks that were seen in this frame or the one before, as in DeepSORT's demonstration."""
+        shown = [track for track in returned if track.is_confirmed() and track.time_since_update <= 1]
+        return [int(track.track_id) for track in shown], [track.to_ltrb() for track in shown]
 
 
 if __name__ == "__main__":
-    main()
+    main(lambda peer, width, height: Peer(BUDGETS[peer]))

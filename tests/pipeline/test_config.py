@@ -40,7 +40,7 @@ def test_the_documented_example(tmp_path):
     loaded = config.load(write(tmp_path, GOOD), "recorded")
     assert [camera.name for camera in loaded.config.cameras] == ["left", "right"]
     assert loaded.config.links[0].seconds == (4, 40)
-    assert loaded.config.tracker.type == "deepsort"
+    assert loaded.config.tracker.type == "evidence"
     assert loaded.folder == tmp_path
 
 
@@ -207,7 +207,7 @@ class TestSet:
         [
             ("tracker", "must be section.key=value"),
             ("trakcer.max_age=2", "trakcer: unknown key; did you mean 'tracker'?"),
-            ("tracker.type=magic", "unknown type 'magic'; valid are: bytetrack, deepsort"),
+            ("tracker.type=magic", "unknown type 'magic'; valid are: bytetrack, deepsort, evidence"),
             ("tracker.max_age.x=2", "--set tracker.max_age.x=2"),
             ("sinks.vidoe.crf=3", "no entry 'vidoe' in the list; did you mean 'video'?"),
         ],

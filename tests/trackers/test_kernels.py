@@ -64,7 +64,7 @@ def test_predict_and_correct(seed, dt):
     compiled[:, 4:8] = rng.normal(size=(5, 4)) * [50, 50, 0.1, 20]
     plain = compiled.copy()
     rows = np.array([3, 0, 4])
-    boxes = scene(seed)["boxes"].astype(np.float32)
+    boxes = scene(seed)["boxes"]
     for form, motion in ((kernels, compiled), (kernels_numpy, plain)):
         form.predict(motion, dt, 0.03)
         form.correct(motion, rows, boxes, np.array([8, 2, 5]), 0.05)
