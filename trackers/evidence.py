@@ -90,7 +90,7 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
     embed_interval: float = Field(
         0.5,
         ge=0,
-        description="Seconds between embeddings of a track that is clear without them; 0 embeds every box.",
+        description="Seconds between embeddings of a track whose place is clear; 0: every confident box, always.",
     )
 
     @model_validator(mode="after")

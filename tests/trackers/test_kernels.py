@@ -149,6 +149,13 @@ def test_dense(seed):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_boxes_without_embeddings_meet_tracks_that_have_some():
+    bare = scene(1)
+    bare["embeddings"], bare["embedded"] = np.zeros((9, 0), np.float32), np.zeros(9, bool)
+    rows, *_ = compared_pairs(evidence_arguments(bare, 0.3, 12.0))
+    assert len(rows)
+
+
 def test_moments():
     values = np.random.default_rng(0).normal(3, 2, 50)
     np.testing.assert_allclose(kernels.moments(values), kernels_numpy.moments(values))
