@@ -90,7 +90,7 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
     embed_interval: float = Field(
         0.5,
         ge=0,
-        description="Seconds between embeddings of a track that is clear without them; 0 embeds every box.",
+        description="Seconds between embeddings of a track whose place is clear; 0: every confident box, always.",
     )
 
     @model_validator(mode="after")
@@ -276,7 +276,7 @@ class _Frame:
     Attributes:
         high: (H,) confident detections, by left edge.
         low: (L,) detections of low score, by left edge.
-        embeddings: (M, D); D is 0 without an embedder, or when appearance is left out.
+        embeddings: (M, D); D is 0 without an embedder.
         embedded: (M,) bool.
     """
 
@@ -287,7 +287,7 @@ class _Frame:
         scores = detections.scores[order]
         self.high = order[scores >= settings.high_score]
         self.low = order[(scores >= settings.low_score) & (scores < settings.high_score)]
-        if detections.embeddings is None or detections.embedded is None or settings.max_appearance == 0:
+        if detections.embeddings is None or detections.embedded is None:
             self.embeddings: FloatArray = np.zeros((len(detections), 0), np.float32)
             self.embedded: BoolArray = np.zeros(len(detections), bool)
         else:

@@ -6,7 +6,8 @@ a test holds the two together. Arrays are C-contiguous; ``motion`` is laid out a
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,19 @@ Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@njit(cache=True)
+def compiled(function: F) -> F:
+    """Compile at the first call and keep the code for the next start, where there is a place to keep it."""
+    try:
+        kept: Any = njit(cache=True)(function)
+    except (RuntimeError, OSError):  # neither this folder nor the user's cache folder can be written to
+        kept = njit(function)
+    return cast(F, kept)
+
+
+@compiled
 def predict(motion: Float, dt: float, aspect_step: float) -> None:
     """`kalman.predict`, in place."""
     steps = dt * REFERENCE_RATE
@@ -47,7 +58,7 @@ def predict(motion: Float, dt: float, aspect_step: float) -> None:
         row[3] = max(row[3], SMALLEST_HEIGHT)
 
 
-@njit(cache=True)
+@compiled
 def correct(motion: Float, rows: Int, boxes: Float, columns: Int, aspect_measured: float) -> None:
     """See `trackers.kernels_numpy.correct`; in place."""
     seen = np.empty(4)
@@ -71,7 +82,7 @@ def correct(motion: Float, rows: Int, boxes: Float, columns: Int, aspect_measure
         row[3] = max(row[3], SMALLEST_HEIGHT)
 
 
-@njit(cache=True)
+@compiled
 def boxes_of(motion: Float, rows: Int) -> Float32:
     """See `trackers.kernels_numpy.boxes_of`."""
     boxes = np.empty((len(rows), 4), np.float32)
@@ -83,7 +94,7 @@ def boxes_of(motion: Float, rows: Int) -> Float32:
     return boxes
 
 
-@njit(cache=True)
+@compiled
 def cover(boxes: Float) -> Float:
     """See `trackers.kernels_numpy.cover`."""
     count = len(boxes)
@@ -100,7 +111,7 @@ def cover(boxes: Float) -> Float:
     return most
 
 
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(fastmath={"reassoc", "contract", "nsz"})  # kept with the loops that call it
 def similarity(a: Float32, i: int, b: Float32, j: int) -> float:
     """Dot product of row i of ``a`` and row j of ``b``."""
     total = np.float32(0.0)
@@ -109,7 +120,7 @@ def similarity(a: Float32, i: int, b: Float32, j: int) -> float:
     return float(total)
 
 
-@njit(cache=True)
+@compiled
 def similarities(a: Float32, rows: Int, b: Float32, columns: Int) -> Float:
     """See `trackers.kernels_numpy.similarities`."""
     result = np.empty(len(rows))
@@ -118,7 +129,7 @@ def similarities(a: Float32, rows: Int, b: Float32, columns: Int) -> Float:
     return result
 
 
-@njit(cache=True)
+@compiled
 def overlap(track: Float, pad: float, box: Float) -> float:
     """IoU of two boxes xyxy, both enlarged by ``pad``, times the IoU of their vertical extents."""
     width = min(track[2], box[2]) - max(track[0], box[0]) + 2 * pad
@@ -134,7 +145,7 @@ def overlap(track: Float, pad: float, box: Float) -> float:
     return float(shared / (area + other - shared) * (height / extent))
 
 
-@njit(cache=True)
+@compiled
 def first_from(boxes: Float, columns: Int, left: float) -> int:
     """First place in ``columns``, which are sorted by left edge, of a box whose left edge is at least ``left``."""
     first, last = 0, len(columns)
@@ -147,7 +158,7 @@ def first_from(boxes: Float, columns: Int, left: float) -> int:
     return first
 
 
-@njit(cache=True)
+@compiled
 def pairs(
     motion: Float,
     rows: Int,
@@ -202,13 +213,13 @@ def pairs(
     return pair_row[:count], pair_column[:count], pair_worth[:count]
 
 
-@njit(cache=True)
+@compiled
 def doubled(values: Any) -> Any:
     """The values (K,) and room for as many again."""
     return np.concatenate((values, np.empty_like(values)))
 
 
-@njit(cache=True)
+@compiled
 def separated(row: Int, column: Int, worth: Float, rows: int, columns: int) -> tuple[Int, Int, Int, Float]:
     """See `trackers.kernels_numpy.separated`."""
     wants, wanted = np.zeros(rows, np.int64), np.zeros(columns, np.int64)
@@ -225,7 +236,7 @@ def separated(row: Int, column: Int, worth: Float, rows: int, columns: int) -> t
     return column_of_row, row[contested], column[contested], worth[contested]
 
 
-@njit(cache=True)
+@compiled
 def clear(row: Int, column: Int, worth: Float, rows: int, columns: int, least: float, margin: float) -> Bool:
     """See `trackers.kernels_numpy.clear`."""
     best_row, next_row = np.zeros(rows), np.zeros(rows)
@@ -244,7 +255,7 @@ def clear(row: Int, column: Int, worth: Float, rows: int, columns: int, least: f
     return result
 
 
-@njit(cache=True)
+@compiled
 def dense(rows: Int, columns: Int, worth: Float) -> tuple[Int, Int, Float]:
     """See `trackers.kernels_numpy.dense`."""
     row_ids, column_ids = np.unique(rows), np.unique(columns)
@@ -254,7 +265,7 @@ def dense(rows: Int, columns: Int, worth: Float) -> tuple[Int, Int, Float]:
     return row_ids, column_ids, cost
 
 
-@njit(cache=True)
+@compiled
 def within(row: Float, noise: float, box: Float, gate: float) -> bool:
     """Whether a box lies within the squared Mahalanobis distance ``gate`` of x, y and height."""
     dx, dy = (box[0] + box[2]) / 2 - row[0], (box[1] + box[3]) / 2 - row[1]
@@ -263,7 +274,7 @@ def within(row: Float, noise: float, box: Float, gate: float) -> bool:
     return bool(distance <= gate)
 
 
-@njit(cache=True)
+@compiled
 def moments(values: Float) -> tuple[float, float]:
     """See `trackers.kernels_numpy.moments`."""
     mean = 0.0
@@ -275,7 +286,7 @@ def moments(values: Float) -> tuple[float, float]:
     return mean, variance
 
 
-@njit(cache=True)
+@compiled
 def blend(prototypes: Float32, rows: Int, embeddings: Float32, columns: Int, keep: Float32) -> None:
     """See `trackers.kernels_numpy.blend`; in place."""
     for n in range(len(rows)):

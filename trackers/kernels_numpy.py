@@ -107,8 +107,10 @@ def evidence(
     expected = own[:, 8:12] + kalman.measurement_noise(own[:, 3])
     miss = xyxy_to_xyah(found)[None] - own[:, None, :4]
     distance = np.sum((miss**2 / expected[:, None])[..., axes], axis=2)
-    apart = 1 - prototypes[rows] @ embeddings[columns].T
-    looks = np.clip(appearance[0] * (appearance[1] - apart), -appearance[2], appearance[2])
+    looks = np.zeros(compared.shape)
+    if compared.any():
+        apart = 1 - prototypes[rows] @ embeddings[columns].T
+        looks = np.clip(appearance[0] * (appearance[1] - apart), -appearance[2], appearance[2])
     certain = (weight / (1 + pads / own[:, 3]))[:, None]
     total = certain * (shared - least) + np.where(compared, looks, 0.0)
     return np.where((shared > 0) | (compared & (distance <= gate)), total, -np.inf)

@@ -119,7 +119,7 @@ class AppearanceScale:
     def line(self) -> Float:
         """(3,) slope, middle, limit: the log likelihood ratio of a distance d is slope * (middle - d), limited."""
         different = self._different
-        if different.count < _LEAST_SAMPLES:
+        if different.count < _LEAST_SAMPLES or self._limit == 0:
             return np.array([0.0, 0.0, self._limit])
         typical = _Distances(
             _TYPICAL_COUNT, _TYPICAL_MEAN * different.mean, (_TYPICAL_SPREAD * different.mean) ** 2

@@ -118,8 +118,9 @@ def test_who_walks_out_of_the_picture_ends_soon():
     assert list(ended.values()) == [pytest.approx(4.0, abs=0.3)]
 
 
-def test_only_what_can_change_a_decision_is_embedded():
-    tracker = EvidenceSettings(embed_interval=1.0).build()
+@pytest.mark.parametrize("appearance", [0.0, 10.0])  # without it, embeddings are for the linker alone
+def test_only_what_can_change_a_decision_is_embedded(appearance):
+    tracker = EvidenceSettings(embed_interval=1.0, max_appearance=appearance).build()
     people = ((100, 0), (400, 1))
     shares = []
     for step in range(60):

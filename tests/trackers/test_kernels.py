@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 
 from trackers import kalman, kernels, kernels_numpy
 from trackers.boxes import xyxy_to_xyah
@@ -149,6 +150,13 @@ def test_dense(seed):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_boxes_without_embeddings_meet_tracks_that_have_some():
+    bare = scene(1)
+    bare["embeddings"], bare["embedded"] = np.zeros((9, 0), np.float32), np.zeros(9, bool)
+    rows, *_ = compared_pairs(evidence_arguments(bare, 0.3, 12.0))
+    assert len(rows)
+
+
 def test_moments():
     values = np.random.default_rng(0).normal(3, 2, 50)
     np.testing.assert_allclose(kernels.moments(values), kernels_numpy.moments(values))
@@ -167,3 +175,13 @@ def test_similarities_and_blend(seed):
     kernels_numpy.blend(plain, rows, s["embeddings"], columns, keep)
     np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(compiled, axis=1), 1, rtol=1e-5)
+
+
+def test_a_program_that_nothing_can_be_written_beside_compiles_each_time(monkeypatch):
+    def refuse(*arguments, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(*arguments, **options)
+
+    monkeypatch.setattr(kernels, "njit", refuse)
+    assert kernels.compiled(lambda a: a + 1)(2) == 3
