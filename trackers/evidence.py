@@ -79,7 +79,8 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
     memory: float = Field(
         2.0,
         gt=0,
-        description="Seconds after which an embedding counts 1/e of what it did in what a track looks like.",
+        description="Seconds after which an embedding counts 1/e of what it did in what a track looks like; "
+        "after the first few, one never counts more than a tenth.",
     )
     max_cover: float = Field(
         0.4,
@@ -168,8 +169,8 @@ class EvidenceTracker:
         ended = self._remove(self._over(time))
         frame = _Frame(detections, settings)
         self._area = frame.area(self._area)
-        if frame.embedded.any():
-            self._looks.fit(frame.embeddings.shape[1])
+        if frame.embedded.any() and self._looks.fit(frame.embeddings.shape[1]):
+            self._scale = AppearanceScale(settings.max_appearance)
 
         self._match(frame, tracks.confirmed, frame.high, settings.min_overlap)
         self._match(frame, tracks.confirmed & (tracks.matched < 0), frame.low, settings.low_overlap)
@@ -208,8 +209,12 @@ class EvidenceTracker:
         found = self._pairs(frame, rows, columns, tracks.motion, tracks.pads(rows), line, least)
         column_of_row, row, column, worth = kernels.separated(*found, len(rows), len(frame.boxes))
         tracks.matched[rows] = column_of_row
-        row, column = assign_pairs(row, column, worth)
-        tracks.matched[rows[row]] = column
+        rank = np.empty(
+            len(frame.boxes), np.int64
+        )  # the solver settles ties by it, so it is not the caller's order
+        rank[columns] = np.arange(len(columns))
+        row, place = assign_pairs(row, rank[column], worth)
+        tracks.matched[rows[row]] = columns[place]
 
     def _pairs(
         self,

@@ -55,12 +55,14 @@ class Prototypes:
         self.known, self.views, self.last = self.known[rows], self.views[rows], self.last[rows]
         self._earlier_time = self._earlier_time[rows]
 
-    def fit(self, dimension: int) -> None:
-        """Take embeddings of this many numbers from now on; forgets everything when it was another number."""
-        if self.means.shape[1] != dimension:
-            self.means = np.zeros((len(self.known), dimension), np.float32)
-            self._earlier = self.means.copy()
-            self.known[:], self.views[:], self.last[:] = False, 0, -np.inf
+    def fit(self, dimension: int) -> bool:
+        """Take embeddings of this many numbers from now on; True if all was forgotten for it."""
+        if self.means.shape[1] == dimension:
+            return False
+        self.means = np.zeros((len(self.known), dimension), np.float32)
+        self._earlier = self.means.copy()
+        self.known[:], self.views[:], self.last[:] = False, 0, -np.inf
+        return True
 
     def distances_to_earlier(
         self, rows: IntArray, embeddings: FloatArray, columns: IntArray, time: float

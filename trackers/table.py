@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -73,7 +74,7 @@ class TrackTable:
         dt = max(0.0, time - self.time) if self._time is not None else 0.0
         motion = self.motion.copy()
         kernels.predict(motion, min(self._watched(dt), self._allowed(self._max_age)), self._aspect_step)
-        return motion, self.pads(np.arange(len(self)), dt)
+        return motion, self.pads(np.arange(len(self)), self._watched(dt))
 
     def pads(self, rows: IntArray, interval: float | None = None) -> npt.NDArray[np.float64]:
         """(R,) px by which boxes are enlarged before they are compared, ``interval`` [s] after the frame before.
@@ -82,7 +83,7 @@ class TrackTable:
         velocity is not known yet. Both boxes are then enlarged by the way a person walks in the time that is
         missing (buffered IoU, arXiv 2211.14317, with the buffer from the frame interval).
         """
-        missing = max(0.0, (self.interval if interval is None else interval) - _BRIDGED)
+        missing = max(0.0, (self._watched(self.interval) if interval is None else interval) - _BRIDGED)
         pads: npt.NDArray[np.float64] = _WALKING * missing * self.motion[rows, 3]
         return pads
 
@@ -102,7 +103,13 @@ class TrackTable:
 
         Returns:
             (N,) bool, tracks that are over; the caller passes them to `remove`.
+
+        Raises:
+            ValueError: if the time is not finite.
         """
+        if not math.isfinite(time):
+            raise ValueError(f"the time of a frame must be a finite number of seconds, got {time}")
+        time = float(time)
         dt = 0.0 if self._time is None else max(0.0, time - self._time)
         watched = self._watched(dt)
         if self._time is not None:

@@ -176,3 +176,42 @@ def test_embeddings_of_another_size_start_anew():
 def test_scores_that_fall_are_refused():
     with pytest.raises(ValueError, match="low_score <= high_score <= new_score"):
         EvidenceSettings(high_score=0.7, new_score=0.5)
+
+
+def test_ties_do_not_depend_on_the_order_of_detections():
+    results = []
+    for order in ((0, 1), (1, 0)):
+        tracker = EvidenceSettings().build()
+        for step in range(4):
+            tracker.update(detections([box(100, 90), box(100, 110)]), step / 10)
+        found = [box(92, 100), box(108, 100)]
+        tracks = tracker.update(detections([found[i] for i in order]), 0.4)
+        results.append([(t.id, t.box.tolist()) for t in tracks])
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("gap", [5.0, 10.0, 29.0])
+def test_a_pause_moves_no_track_to_who_stands_far_away(gap):
+    tracker = EvidenceSettings().build()
+    for step in range(20):
+        tracker.update(detections([box(100)]), step / 10)
+    ids = set()
+    for step in range(10):
+        ids |= set(seen(tracker.update(detections([box(400)]), 1.9 + gap + step / 10)))
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(time):
+    tracker = EvidenceSettings().build()
+    with pytest.raises(ValueError, match="finite number of seconds"):
+        tracker.update(detections([box(100)]), time)
+
+
+def test_another_embedder_does_not_inherit_the_scale_of_the_first():
+    tracker = EvidenceSettings().build()
+    walk(tracker, 30, speed=0)
+    assert tracker._scale.line()[0] > 0
+    wide = np.eye(32, dtype=np.float32)[:2]
+    tracker.update(detections([box(100), box(400)], embeddings=wide), 3.0)
+    assert tracker._scale.line()[0] == 0
