@@ -288,16 +288,17 @@ class _Frame:
     def __init__(self, detections: Detections, settings: EvidenceSettings) -> None:
         self.detections = detections
         self.boxes = np.require(detections.boxes, np.float64, ["C", "W"])
-        order = np.lexsort((detections.scores, *self.boxes.T[::-1]))
-        scores = detections.scores[order]
-        self.high = order[scores >= settings.high_score]
-        self.low = order[(scores >= settings.low_score) & (scores < settings.high_score)]
         if detections.embeddings is None or detections.embedded is None:
             self.embeddings: FloatArray = np.zeros((len(detections), 0), np.float32)
             self.embedded: BoolArray = np.zeros(len(detections), bool)
         else:
             self.embeddings = np.require(detections.embeddings, np.float32, ["C", "W"])
             self.embedded = np.require(detections.embedded, bool, ["C", "W"])
+        look = self.embeddings[:, :1].T  # of one box found twice, with one score
+        order = np.lexsort((*look, detections.scores, *self.boxes.T[::-1]))
+        scores = detections.scores[order]
+        self.high = order[scores >= settings.high_score]
+        self.low = order[(scores >= settings.low_score) & (scores < settings.high_score)]
 
     def free(self, columns: IntArray, matched: IntArray) -> IntArray:
         """Those of ``columns`` that no track is ``matched`` with, in their order."""

@@ -21,18 +21,22 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from trackers.kernels import (
+    ASPECT_VELOCITY,
+    POSITION,
+    REFERENCE_RATE,
+    SMALLEST_ASPECT,
+    SMALLEST_HEIGHT,
+    VELOCITY,
+)
+
 Float = npt.NDArray[np.float64]
 
-REFERENCE_RATE = 30.0  # frames a second
 CHI2_95_4DOF = (
     9.4877  # 0.95 quantile of the chi-square distribution with 4 degrees of freedom (paper, section 2.2)
 )
 
-POSITION = 1 / 20  # standard deviation as a share of the height
-VELOCITY = 1 / 160  # the same, a frame
-ASPECT_VELOCITY = 1e-5
 ASPECT_MEASURED, ASPECT_STEP = 1e-1, 1e-2  # the paper's; others can be given
-SMALLEST_ASPECT, SMALLEST_HEIGHT = 1e-2, 1.0  # of a state [1, px]; keep a long prediction a box
 
 
 def initiate(xyah: Float) -> Float:

@@ -13,20 +13,19 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from trackers.kalman import (
-    ASPECT_VELOCITY,
-    POSITION,
-    REFERENCE_RATE,
-    SMALLEST_ASPECT,
-    SMALLEST_HEIGHT,
-    VELOCITY,
-)
-
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 F = TypeVar("F", bound=Callable[..., Any])
+
+# The constants of `trackers.kalman`, which explains them. They are here because compiled code has them built in, and
+# its cache is renewed when this file changes, not when another one does.
+REFERENCE_RATE = 30.0  # frames a second
+POSITION = 1 / 20  # standard deviation as a share of the height
+VELOCITY = 1 / 160  # the same, a frame
+ASPECT_VELOCITY = 1e-5
+SMALLEST_ASPECT, SMALLEST_HEIGHT = 1e-2, 1.0  # of a state [1, px]; keep a long prediction a box
 
 
 def compiled(function: F) -> F:

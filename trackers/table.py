@@ -15,6 +15,7 @@ from trackers.tracks import BoolArray, Detections, FloatArray, IntArray, Track, 
 _MIN_MISSED_FRAMES = 2  # a track outlives this many missed frames however low the frame rate
 _BRIDGED = 0.1  # seconds between frames over which boxes of a walking person still overlap well
 _WALKING = 0.8  # body heights that a person walks in a second
+_NOMINAL = 1 / kernels.REFERENCE_RATE  # seconds between frames, while no clock tells
 
 
 class TrackTable:
@@ -49,7 +50,7 @@ class TrackTable:
         self.last_seen: npt.NDArray[np.float64] = np.zeros(0)
         self.matched: IntArray = np.zeros(0, np.int64)  # detection of this frame, -1 for none
         self.previous_time = -np.inf  # of the update before this one
-        self.interval = 0.0  # seconds since then
+        self._counted = 0.0  # seconds since then, as far as they count
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,10 +72,10 @@ class TrackTable:
 
     def ahead(self, time: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Motion (N, 20) as `advance` to ``time`` would leave it, and the `pads` (N,) of then; changes nothing."""
-        dt = max(0.0, time - self.time) if self._time is not None else 0.0
+        counted = self._watched(self._since(time))
         motion = self.motion.copy()
-        kernels.predict(motion, min(self._watched(dt), self._allowed(self._max_age)), self._aspect_step)
-        return motion, self.pads(np.arange(len(self)), self._watched(dt))
+        self._predict(motion, counted)
+        return motion, self.pads(np.arange(len(self)), counted)
 
     def pads(self, rows: IntArray, interval: float | None = None) -> npt.NDArray[np.float64]:
         """(R,) px by which boxes are enlarged before they are compared, ``interval`` [s] after the frame before.
@@ -83,7 +84,7 @@ class TrackTable:
         velocity is not known yet. Both boxes are then enlarged by the way a person walks in the time that is
         missing (buffered IoU, arXiv 2211.14317, with the buffer from the frame interval).
         """
-        missing = max(0.0, (self._watched(self.interval) if interval is None else interval) - _BRIDGED)
+        missing = max(0.0, (self._counted if interval is None else interval) - _BRIDGED)
         pads: npt.NDArray[np.float64] = _WALKING * missing * self.motion[rows, 3]
         return pads
 
@@ -99,7 +100,8 @@ class TrackTable:
     def advance(self, time: float) -> BoolArray:
         """Move all tracks to ``time`` and tell which ones have not been seen for too long.
 
-        A clock that stands still or jumps back moves nothing.
+        A clock that stands still or jumps back moves nothing; its frames count towards the age of lost tracks as
+        the usual time between frames.
 
         Returns:
             (N,) bool, tracks that are over; the caller passes them to `remove`.
@@ -109,25 +111,28 @@ class TrackTable:
         """
         if not math.isfinite(time):
             raise ValueError(f"the time of a frame must be a finite number of seconds, got {time}")
-        time = float(time)
-        dt = 0.0 if self._time is None else max(0.0, time - self._time)
-        watched = self._watched(dt)
-        if self._time is not None:
+        time, dt = float(time), self._since(time)
+        self._counted = self._watched(dt)
+        self._predict(self.motion, self._counted)
+        if dt > 0:  # nobody watched what does not count: ages go on as if it had not been
+            self.last_seen = self.last_seen + (dt - self._counted)
             self._intervals.append(dt)
-        if time < self.time:  # the clock jumped back: ages go on from the new time
-            self.last_seen = self.last_seen - (self.time - time)
-        elif dt > watched:  # nobody watched: ages go on as if it had been that long
-            self.last_seen = self.last_seen + (dt - watched)
-        self.previous_time, self.interval = self.time, dt
-        self._time = time
+        elif self._time is not None:  # the clock stands still or jumped back: ages go on from its new time
+            self.last_seen = self.last_seen - (self._time - time) - (self._typical_interval() or _NOMINAL)
+        self.previous_time, self._time = self.time, time
         self.matched[:] = -1
-        kernels.predict(self.motion, min(watched, self._allowed(self._max_age)), self._aspect_step)
         return self.lost_for(self._max_age)
 
     def lost_for(self, age: float) -> BoolArray:
         """(N,) tracks that have not been seen for longer than ``age`` [s], and for more than two frames."""
         over: BoolArray = self.time - self.last_seen > self._allowed(age) + 1e-6
         return over
+
+    def _since(self, time: float) -> float:
+        return 0.0 if self._time is None else max(0.0, time - self._time)
+
+    def _predict(self, motion: npt.NDArray[np.float64], seconds: float) -> None:
+        kernels.predict(motion, min(seconds, self._allowed(self._max_age)), self._aspect_step)
 
     def _allowed(self, age: float) -> float:
         return max(age, (_MIN_MISSED_FRAMES + 0.5) * self._typical_interval())

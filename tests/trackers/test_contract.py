@@ -132,7 +132,28 @@ def test_trackers_can_be_pickled_mid_run(settings):
 
 def test_thousands_of_people_leave_nothing_behind(settings):
     tracker = settings.build()
-    for step in range(3000):
-        x = 100 + 400 * (step // 10 % 2)  # another place every second: a new person
-        tracker.update(detections([box(x)], embeddings=unit_rows(step // 10 % 8)), step / 10)
+    ids = set()
+    for step in range(6000):
+        person = step // 3  # for three frames, then at another place with another look
+        x = 100 + 300 * (person * 7 % 11)
+        tracks = tracker.update(detections([box(x)], embeddings=unit_rows(person % 8)), step * 2.0)
+        ids |= ids_at(tracks)
+    assert len(ids) > 1500
     assert len(pickle.dumps(tracker)) < 300_000
+
+
+@pytest.mark.parametrize("tick", [0.0, -0.04])
+def test_a_clock_that_never_goes_on_ages_tracks_all_the_same(settings, tick):
+    tracker = settings.build()
+    ids, most = set(), 0
+    for step in range(1200):
+        person = step // 3
+        x = 100 + 300 * (person * 7 % 11)
+        tracks = tracker.update(detections([box(x)], embeddings=unit_rows(person % 8)), step * tick)
+        ids |= ids_at(tracks)
+        most = max(most, len(tracks))
+    assert most <= settings.max_age * 30 / 3 + 5
+    assert tracker.update(Detections.empty(), 1200 * tick) != []
+    for step in range(1201, 1201 + int(settings.max_age * 30) + 5):
+        tracks = tracker.update(Detections.empty(), step * tick)
+    assert tracks == []

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.factories import box, detections, unit_rows
 from trackers import Detections, EvidenceSettings, TrackState
+from trackers.prototypes import Prototypes
 
 
 def looks(*directions, noise=0.05, seed=0):
@@ -81,15 +82,23 @@ def test_boxes_of_low_score_keep_a_track_alive_but_start_none():
     assert [t.state for t in tracks] == [TrackState.CONFIRMED]
 
 
-def test_covered_boxes_are_not_learned():
-    tracker = EvidenceSettings().build()
+@pytest.mark.parametrize(
+    ("found", "score", "learned"),
+    [
+        pytest.param([], 0.9, True, id="in the open"),
+        pytest.param([box(95, 106)], 0.9, False, id="behind somebody nearer"),
+        pytest.param([], 0.3, False, id="of low score"),
+    ],
+)
+def test_a_look_is_learned_from_clear_boxes_alone(found, score, learned):
+    tracker = EvidenceSettings(max_appearance=1.0).build()  # place decides
     walk(tracker, 20, people=((100, 0), (300, 1)), speed=0)
-    before = tracker._looks.means.copy()
-    front_and_back = [box(200, 120), box(195, 100)]  # the second is mostly behind the first
-    tracker.update(detections([box(100), front_and_back[0]], embeddings=looks(0, 5)), 2.0)
-    tracker.update(detections([box(100, 125), box(103, 100)], embeddings=looks(4, 5)), 2.1)
-    changed = np.abs(tracker._looks.means[: len(before)] - before).max(axis=1)
-    assert (changed < 0.2).all()
+    before = tracker._looks.means[0].copy()
+    boxes = [box(100), *found]
+    scores = [score] + [0.9] * len(found)
+    tracks = tracker.update(detections(boxes, scores, looks(5, *[6] * len(found))), 2.0)
+    assert tracks[0].state is TrackState.CONFIRMED
+    assert (np.abs(tracker._looks.means[0] - before).max() > 0.05) == learned
 
 
 def test_a_pause_of_the_stream_ages_nobody():
@@ -137,6 +146,35 @@ def test_only_what_can_change_a_decision_is_embedded(appearance):
     assert tracker.wants_embedding(newcomer, 6.0)[2]
     crossing = detections([box(100), box(104), box(400)])
     assert tracker.wants_embedding(crossing, 6.0)[:2].all()
+
+
+def followed_for_three_seconds():
+    """A tracker of two people whose looks it knows and whose places are clear."""
+    tracker = EvidenceSettings(embed_interval=10.0).build()
+    walk(tracker, 30, speed=0)
+    assert not tracker.wants_embedding(detections([box(100), box(400)]), 3.0).any()
+    return tracker
+
+
+def test_who_comes_back_is_embedded_however_clear_the_place():
+    tracker = followed_for_three_seconds()
+    tracker.update(detections([box(400)], embeddings=looks(1)), 3.0)
+    assert tracker.wants_embedding(detections([box(100), box(400)]), 3.1).tolist() == [True, False]
+
+
+def test_a_box_of_low_score_is_embedded_where_nothing_better_goes_on_with_a_track():
+    tracker = followed_for_three_seconds()
+    alone = detections([box(100), box(400), box(700)], [0.3, 0.9, 0.3])
+    assert tracker.wants_embedding(alone, 3.0).tolist() == [True, False, False]
+    beside = detections([box(100), box(400), box(104)], [0.9, 0.9, 0.3])
+    assert tracker.wants_embedding(beside, 3.0).tolist() == [False, False, False]
+
+
+def test_people_are_compared_with_all_others_in_turn():
+    tracker = EvidenceSettings().build()
+    walk(tracker, 40, people=((100, 0), (250, 1), (400, 0), (550, 1)), speed=0)
+    apart = tracker._scale._different.mean  # of two pairs in three: looks 0 and 1; of the third: the same
+    assert apart == pytest.approx(2 / 3, abs=0.1)
 
 
 def test_asking_which_boxes_to_embed_changes_nothing():
@@ -190,6 +228,16 @@ def test_ties_do_not_depend_on_the_order_of_detections():
     assert results[0] == results[1]
 
 
+def test_one_box_found_twice_does_not_depend_on_the_order_either():
+    results = []
+    for order in ([0, 1], [1, 0]):
+        tracker = EvidenceSettings(max_appearance=0).build()
+        walk(tracker, 4, people=((96, 0), (104, 1)), speed=0)
+        twice = detections([box(100), box(100)], embeddings=looks(0, 1)).select(np.array(order))
+        results.append([(t.id, t.embedding.argmax()) for t in tracker.update(twice, 0.4)])
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize("gap", [5.0, 10.0, 29.0])
 def test_a_pause_moves_no_track_to_who_stands_far_away(gap):
     tracker = EvidenceSettings().build()
@@ -215,3 +263,18 @@ def test_another_embedder_does_not_inherit_the_scale_of_the_first():
     wide = np.eye(32, dtype=np.float32)[:2]
     tracker.update(detections([box(100), box(400)], embeddings=wide), 3.0)
     assert tracker._scale.line()[0] == 0
+
+
+def test_prototypes_of_another_size_are_forgotten():
+    prototypes = Prototypes(memory=2.0, lag=0.5)
+    prototypes.append(2)
+    rows = np.arange(2)
+    assert prototypes.fit(8)
+    prototypes.add(rows, np.eye(8, dtype=np.float32)[:2], rows, 1.0)
+    assert not prototypes.fit(8)
+    assert prototypes.known.all()
+    assert prototypes.fit(16)
+    assert prototypes.means.shape == (2, 16)
+    assert not prototypes.known.any()
+    assert not prototypes.views.any()
+    assert (prototypes.last == -np.inf).all()

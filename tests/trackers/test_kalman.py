@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from trackers import kalman
+from trackers import kalman, kernels
 
-FRAME = 1 / kalman.REFERENCE_RATE
+FRAME = 1 / kernels.REFERENCE_RATE
 BOX = np.array([[320.0, 240.0, 0.4, 120.0]])
 TO_FRAMES = np.diag([1.0] * 4 + [FRAME] * 4)
 
