@@ -94,7 +94,6 @@ VARIANTS = {
     "low_score=0.4: no second round": Variant({"low_score": 0.4}),
     "low_overlap=0.15": Variant({"low_overlap": 0.15}),
     "max_appearance=0: motion alone": Variant({"max_appearance": 0}),
-    "max_cover=1: learn from covered people too": Variant({"max_cover": 1}),
     "max_age=1": Variant({"max_age": 1}),
     "exit_age=5": Variant({"exit_age": 5}),
     "n_init=3": Variant({"n_init": 3}),

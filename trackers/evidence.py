@@ -82,12 +82,6 @@ class EvidenceSettings(BaseModel, frozen=True, extra="forbid"):
         description="Seconds after which an embedding counts 1/e of what it did in what a track looks like; "
         "after the first few, one never counts more than a tenth.",
     )
-    max_cover: float = Field(
-        0.4,
-        ge=0,
-        le=1,
-        description="Boxes of which a nearer one covers more are not added to what a track looks like.",
-    )
     embed_interval: float = Field(
         0.5,
         ge=0,
@@ -254,11 +248,10 @@ class EvidenceTracker:
         """Add this frame's embeddings to what their tracks look like, and their distances to the scale."""
         rows = np.flatnonzero(self._tracks.matched >= 0)
         columns = self._tracks.matched[rows]
-        clear = frame.embedded[columns] & (frame.detections.scores[columns] >= self._settings.high_score)
-        if not clear.any():
+        usable = frame.embedded[columns] & (frame.detections.scores[columns] >= self._settings.high_score)
+        rows, columns = rows[usable], columns[usable]
+        if rows.size == 0:
             return
-        clear &= kernels.cover(frame.boxes)[columns] <= self._settings.max_cover
-        rows, columns = rows[clear], columns[clear]
         time = self._tracks.time
         same = self._looks.distances_to_earlier(rows, frame.embeddings, columns, time)
         shift = 1 + self._frame % max(1, len(columns) - 1)

@@ -19,8 +19,8 @@ Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 F = TypeVar("F", bound=Callable[..., Any])
 
-# The constants of `trackers.kalman`, which explains them. They are here because compiled code has them built in, and
-# its cache is renewed when this file changes, not when another one does.
+# The constants of `trackers.kalman`, which explains them. They are here because compiled code has them built in,
+# and its cache is renewed when this file changes, not when another one does.
 REFERENCE_RATE = 30.0  # frames a second
 POSITION = 1 / 20  # standard deviation as a share of the height
 VELOCITY = 1 / 160  # the same, a frame
@@ -91,23 +91,6 @@ def boxes_of(motion: Float, rows: Int) -> Float32:
         boxes[n, 0], boxes[n, 1] = row[0] - half, row[1] - row[3] / 2
         boxes[n, 2], boxes[n, 3] = row[0] + half, row[1] + row[3] / 2
     return boxes
-
-
-@compiled
-def cover(boxes: Float) -> Float:
-    """See `trackers.kernels_numpy.cover`."""
-    count = len(boxes)
-    most = np.zeros(count)
-    for i in range(count):
-        area = (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1])
-        for j in range(count):
-            width = min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0])
-            if width <= 0 or boxes[j, 3] <= boxes[i, 3]:
-                continue
-            height = boxes[i, 3] - max(boxes[i, 1], boxes[j, 1])
-            if height > 0:
-                most[i] = max(most[i], width * height / area)
-    return most
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})  # kept with the loops that call it

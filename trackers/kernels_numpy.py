@@ -30,16 +30,6 @@ def boxes_of(motion: Float, rows: Int) -> Float32:
     return boxes
 
 
-def cover(boxes: Float) -> Float:
-    """(N,) largest share of each box xyxy (N, 4) behind one other box that is nearer: that reaches lower."""
-    corner = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    side = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - corner, 0, None)
-    share = np.prod(side, axis=2) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None]
-    nearer = boxes[None, :, 3] > boxes[:, None, 3]
-    most: Float = np.max(share, axis=1, initial=0.0, where=nearer)
-    return most
-
-
 def similarities(a: Float32, rows: Int, b: Float32, columns: Int) -> Float:
     """(K,) dot products of the rows ``rows`` of ``a`` and ``columns`` of ``b``, pair by pair."""
     dots: Float = np.einsum("nk,nk->n", a[rows], b[columns]).astype(np.float64)

@@ -83,20 +83,13 @@ def test_boxes_of_low_score_keep_a_track_alive_but_start_none():
 
 
 @pytest.mark.parametrize(
-    ("found", "score", "learned"),
-    [
-        pytest.param([], 0.9, True, id="in the open"),
-        pytest.param([box(95, 106)], 0.9, False, id="behind somebody nearer"),
-        pytest.param([], 0.3, False, id="of low score"),
-    ],
+    ("score", "learned"), [pytest.param(0.9, True, id="confident"), pytest.param(0.3, False, id="doubtful")]
 )
-def test_a_look_is_learned_from_clear_boxes_alone(found, score, learned):
+def test_a_look_is_learned_from_confident_boxes_alone(score, learned):
     tracker = EvidenceSettings(max_appearance=1.0).build()  # place decides
     walk(tracker, 20, people=((100, 0), (300, 1)), speed=0)
     before = tracker._looks.means[0].copy()
-    boxes = [box(100), *found]
-    scores = [score] + [0.9] * len(found)
-    tracks = tracker.update(detections(boxes, scores, looks(5, *[6] * len(found))), 2.0)
+    tracks = tracker.update(detections([box(100)], [score], looks(5)), 2.0)
     assert tracks[0].state is TrackState.CONFIRMED
     assert (np.abs(tracker._looks.means[0] - before).max() > 0.05) == learned
 

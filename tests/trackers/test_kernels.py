@@ -48,7 +48,6 @@ def test_all_of_them_are_compared_here():
         "boxes_of",
         "clear",
         "correct",
-        "cover",
         "dense",
         "moments",
         "pairs",
@@ -71,12 +70,6 @@ def test_predict_and_correct(seed, dt):
         form.correct(motion, rows, boxes, np.array([8, 2, 5]), 0.05)
         form.predict(motion, 0.1, 0.01)
     np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-9)
-
-
-@given(st.integers(0, 10_000), st.integers(0, 30))
-def test_cover(seed, count):
-    boxes = scene(seed, found=count)["boxes"]
-    np.testing.assert_allclose(kernels.cover(boxes), kernels_numpy.cover(boxes), rtol=1e-12)
 
 
 def compared_pairs(arguments):
