@@ -34,7 +34,6 @@ FAILURES = {
     "twins": Moment("world-lookalikes-2-entrance", (152, 158, 162, 170), (7, 8)),
     "one_box": Moment("world-crowd-0-east", (29, 30, 31, 32), (45, 20)),
     "spare_box": Moment("world-lookalikes-0-atrium", (40, 44, 45, 50), (10, 1)),
-    "low_box": Moment("world-mall-2-atrium", (28, 34, 36, 50), (1, 2)),
     "low_rate": Moment("world-lowfps-0-street", (65, 66, 67, 68), (13, 14, 15)),
     "too_long": Moment("world-drop-0-passage", (38, 60, 80, 90), (5,)),
 }
