@@ -87,6 +87,8 @@ def test_ctrl_c_while_starting(long_site, tmp_path, delay):
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
+    if "init_import_site" in errors:  # Python itself was not up yet
+        return
     assert process.returncode in {INTERRUPTED, -signal.SIGINT}  # the latter from Python, before our first line
     assert "run.py" not in errors
 
