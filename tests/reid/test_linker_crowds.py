@@ -10,7 +10,7 @@ import pytest
 
 from reid.gallery import Gallery
 from reid.identity_map import IdentityMap
-from reid.linker import GalleryLinkerSettings
+from reid.linker import EvidenceLinkerSettings
 from reid.topology import CameraLink
 from reid.tracklets import CameraId, TrackletKey
 from tests.reid.test_gallery import tracklet
@@ -69,7 +69,7 @@ class Crowd:
 @pytest.mark.parametrize("seed", range(4))
 def test_what_the_log_says_is_what_the_linker_knows(most, overlapping, seed):
     crowd = Crowd(seed, cameras=4, people=5, noise=0.2)
-    settings = GalleryLinkerSettings(min_duration=0.5, min_views=2, max_tracklets=most)
+    settings = EvidenceLinkerSettings(min_duration=0.5, min_views=2, max_tracklets=most)
     linker, identities = settings.build(crowd.links(overlapping)), IdentityMap()
     told = set()
     for step in range(60):
