@@ -21,7 +21,7 @@ Float32 = npt.NDArray[np.float32]
 Float = npt.NDArray[np.float64]
 
 _CAMERA_PRIOR = 20.0  # tracklets for which the mean of all cameras counts in that of one
-_SITE_PRIOR = 5.0  # tracklets for which no bias at all counts in the mean of all
+_SITE_PRIOR = 1.0  # tracklets for which no bias at all counts in the mean of all
 _ROUND = 0.8  # share of the within-track scatter that is taken for the same in all directions
 _RANK = 64  # directions of it that are told apart
 _SCATTER_PRIOR = 100.0  # views for which a scatter alike in all directions counts

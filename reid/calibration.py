@@ -109,6 +109,14 @@ class AppearanceCalibration:
         self._same[pair] = self._same.get(pair, Density()).with_more(distances, weights, _MOST)
         self._all_same = self._all_same.with_more(distances, weights, _MOST)
 
+    def fade(self, share: float) -> None:
+        """Let all that was learned count for less."""
+        for known in (self._same, self._different):
+            for pair, density in known.items():
+                known[pair] = density.weighing(share * density.count)
+        self._all_same = self._all_same.weighing(share * self._all_same.count)
+        self._all_different = self._all_different.weighing(share * self._all_different.count)
+
     def densities(self, a: CameraId, b: CameraId) -> tuple[Density, Density]:
         """Of one person and of different people, between two cameras."""
         pair = _pair(a, b)

@@ -20,6 +20,7 @@ from reid.tracklets import CameraId, IdentityId, Link, LinkKind, Tracklet, Track
 if TYPE_CHECKING:
     from reid.linker import EvidenceLinkerSettings
 
+_CLOSEST = 10  # candidates that take part in the assignment
 _OPEN = 0.05  # probability from which a candidate keeps a decision open
 
 
@@ -180,7 +181,7 @@ class EvidenceLinker:
                 rival.key: rival for rival in self._rivals(tracklet, current) if rival.key in self._identity_of
             }
             found = self._search.candidates(tracklet, rivals)
-            options[tracklet.key] = self._with_bonus(tracklet, [match for match in found if match.log_odds > -3])
+            options[tracklet.key] = self._with_bonus(tracklet, found[:_CLOSEST])
             claimed = {match.identity.id for match in options[tracklet.key] if match.log_odds > 0}
             waiting = {other.key for other in queue}
             queue += [

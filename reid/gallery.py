@@ -215,13 +215,14 @@ class Gallery:
     def __contains__(self, id: IdentityId) -> bool:  # noqa: A002
         return id in self._identities
 
-    def look_through(self, space: Space | None) -> None:
-        """Compare in this space from now on."""
+    def look_through(self, space: Space | None) -> bool:
+        """Compare in this space from now on; True if it is another one."""
         if space is None or (self._space is not None and self._space.version == space.version):
-            return
+            return False
         self._space = space
         owned = [(member, identity.id) for identity in self for member in identity.members]
         self.appearances.renew(space, owned)
+        return True
 
     def row(self, tracklet: Tracklet) -> Float32 | None:
         """(D,) of a tracklet in the present space; None without appearance."""

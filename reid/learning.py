@@ -19,6 +19,7 @@ from reid.transit import Transits
 log = logging.getLogger("handoff.linker")
 
 _SURE = 0.8  # probability by appearance alone from which a link teaches transit times
+_KEPT = 0.5  # share of the weight of distances that stays when the space that they were measured in changes
 _LEAST = 0.01  # probability from which a pair counts among those of one person
 
 
@@ -41,7 +42,8 @@ class SiteLearning:
             gallery: is made to compare in the newest space.
         """
         self.spaces.add(fresh)
-        gallery.look_through(self.spaces.space())
+        if gallery.look_through(self.spaces.space()):
+            self.calibration.fade(_KEPT)
         new = {tracklet.key for tracklet in fresh}
         for tracklet in fresh:
             self.transits.see(tracklet)
