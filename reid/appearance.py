@@ -8,7 +8,8 @@ covariance normalisation, Hatch et al. 2006, with the tracks for classes).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,19 +102,29 @@ class SpaceLearner:
         return self._space
 
     def state(self) -> dict[str, Any]:
-        """What `restore` takes."""
+        """What `restore` takes; JSON-able. Of the scatter, the directions that a space tells apart."""
+        values, vectors = np.linalg.eigh(self._scatter) if len(self._scatter) else (np.zeros(0), np.zeros((0, 0)))
+        kept = slice(max(0, len(values) - _RANK), None)
+        rest = values[: kept.start]
         return {
-            "sums": {str(camera): total for camera, total in self._sums.items()},
+            "sums": {str(camera): _text(total) for camera, total in self._sums.items()},
             "counts": {str(camera): count for camera, count in self._counts.items()},
-            "scatter": self._scatter,
+            "scatter": {
+                "directions": _text(vectors[:, kept].T),
+                "values": _text(values[kept]),
+                "rest": float(rest.mean()) if len(rest) else 0.0,
+            },
             "views": self._views,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from an earlier run."""
-        self._sums = {CameraId(camera): np.asarray(total, np.float64) for camera, total in state["sums"].items()}
+        self._sums = {CameraId(camera): _numbers(total) for camera, total in state["sums"].items()}
         self._counts = {CameraId(camera): float(count) for camera, count in state["counts"].items()}
-        self._scatter, self._views = np.asarray(state["scatter"], np.float64), float(state["views"])
+        values, rest = _numbers(state["scatter"]["values"]), float(state["scatter"]["rest"])
+        directions = _numbers(state["scatter"]["directions"]).reshape(len(values), -1)
+        self._scatter = directions.T @ np.diag(values - rest) @ directions + rest * np.eye(directions.shape[1])
+        self._views = float(state["views"])
         self._count, self._space = sum(self._counts.values()), None
 
     def _start(self, dimension: int) -> None:
@@ -155,6 +166,16 @@ class SpaceLearner:
         rest = np.delete(rounded, kept)
         gains = np.sqrt((rest.mean() if len(rest) else 1.0) / rounded[kept])
         return np.ascontiguousarray(vectors[:, kept], np.float32), gains.astype(np.float32)
+
+
+def _text(numbers: npt.ArrayLike) -> str:
+    """Numbers as text, in single precision."""
+    return b64encode(np.ascontiguousarray(numbers, "<f4").tobytes()).decode("ascii")
+
+
+def _numbers(text: str) -> Float:
+    """The other way round, flat."""
+    return np.frombuffer(b64decode(text), "<f4").astype(np.float64)
 
 
 def rows_of(space: Space, tracklets: Sequence[Tracklet]) -> Float32:

@@ -20,6 +20,7 @@ from reid.tracklets import CameraId
 
 Float = npt.NDArray[np.float64]
 Pair = tuple[CameraId, CameraId]
+Number = float | Float
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,9 @@ class AppearanceCalibration:
         self._all_same, self._all_different = _all(self._same), _all(self._different)
 
 
-def log_ratio(d: Float, same: Float, same_variance: Float, different: Float, different_variance: Float) -> Float:
+def log_ratio(
+    d: Float, same: Number, same_variance: Number, different: Number, different_variance: Number
+) -> Float:
     """Of two normal densities with a share of the other one in each, so that no distance alone decides."""
     near = np.clip(d, same - 2 * np.sqrt(same_variance), different + 2 * np.sqrt(different_variance))
     one = -((near - same) ** 2) / (2 * same_variance) - np.log(same_variance) / 2

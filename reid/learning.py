@@ -108,7 +108,7 @@ class SiteLearning:
                 )
 
     def state(self) -> dict[str, Any]:
-        """What `restore` takes; JSON-able but for the space, whose arrays are NumPy's."""
+        """What `restore` takes; JSON-able."""
         return {
             "space": self.spaces.state(),
             "calibration": self.calibration.state(),
