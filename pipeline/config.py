@@ -20,7 +20,7 @@ from pipeline.sources.address import lasting
 from pipeline.sources.base import CameraSettings
 from pipeline.yamlfile import YamlFile
 from reid.embedder import EmbedderSettings
-from reid.linker import GalleryLinkerSettings
+from reid.linker import EvidenceLinkerSettings
 from reid.topology import CameraLink
 from trackers import TrackerSettings
 
@@ -48,7 +48,7 @@ class Processing(BaseModel, frozen=True, extra="forbid"):
     detector: DetectorSettings
     embedder: EmbedderSettings
     tracker: TrackerSettings
-    linker: GalleryLinkerSettings = Field(default_factory=GalleryLinkerSettings)
+    linker: EvidenceLinkerSettings = Field(default_factory=EvidenceLinkerSettings)
     sinks: list[SinkSettings] = Field(description="What is written and shown.")
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
 

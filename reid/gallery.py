@@ -1,39 +1,19 @@
-"""The identities that a new tracklet can belong to, and how far it is from each."""
+"""The identities that can be met again, and the appearance of all their tracklets in one matrix."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from reid.appearance import Space, rows_of
 from reid.topology import Topology
-from reid.tracklets import IdentityId, Tracklet, TrackletKey
+from reid.tracklets import CameraId, IdentityId, Tracklet, TrackletKey
 
 Float = npt.NDArray[np.float64]
-
-_SHORTLIST = 50  # identities that are compared view by view
-
-
-def tracklet_distances(query: Tracklet, others: Sequence[Tracklet]) -> Float:
-    """Appearance distance (M,) between one tracklet and others, all with embeddings.
-
-    Half the cosine distance of the means, half the mean distance of each exemplar to the nearest of the other side
-    (both directions): the mean is stable, the exemplars know the back as well as the front.
-    """
-    if not others:
-        return np.zeros(0)
-    if query.mean is None:
-        raise ValueError("a tracklet without embeddings has no appearance distance")
-    means = np.stack([_mean_of(other) for other in others]).astype(np.float64)
-    by_mean = 1 - means @ query.mean.astype(np.float64)
-    similarity = np.concatenate([other.exemplars for other in others]).astype(np.float64) @ query.exemplars.T
-    counts = np.array([len(other.exemplars) for other in others])
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    to_other = np.maximum.reduceat(similarity, starts, axis=0).mean(axis=1)
-    to_query = np.add.reduceat(similarity.max(axis=1), starts) / counts
-    distances: Float = (by_mean + 1 - (to_other + to_query) / 2) / 2
-    return np.clip(distances, 0.0, 2.0)
+Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.int64]
 
 
 class Identity:
@@ -46,45 +26,32 @@ class Identity:
     def __init__(self, id: IdentityId) -> None:  # noqa: A002 - the field's name for it
         self.id = id
         self._members: dict[TrackletKey, Tracklet] = {}
-        self._centroid: npt.NDArray[np.float32] | None = None
-        self._changed = False
 
     @property
     def members(self) -> list[Tracklet]:
         """Tracklets by rising start."""
-        return sorted(self._members.values(), key=lambda tracklet: (tracklet.start, tracklet.key))
+        return sorted(self._members.values(), key=order)
 
     @property
     def last_seen(self) -> float:
         """End of the latest tracklet [s]."""
         return max(tracklet.end for tracklet in self._members.values())
 
-    @property
-    def centroid(self) -> npt.NDArray[np.float32] | None:
-        """Mean (D,) of the tracklets' mean embeddings, not of unit length; None without appearance."""
-        if self._changed:
-            means = [member.mean for member in self._members.values() if member.mean is not None]
-            self._centroid = np.mean(means, axis=0, dtype=np.float32) if means else None
-            self._changed = False
-        return self._centroid
-
     def put(self, tracklet: Tracklet) -> None:
         """Add a tracklet, or bring it up to date."""
         self._members[tracklet.key] = tracklet
-        self._changed = True
 
     def remove(self, key: TrackletKey) -> None:
         """Take a tracklet out."""
         del self._members[key]
-        self._changed = True
 
-    def forget(self, most: int, kept: Container[TrackletKey]) -> None:
-        """Forget the longest unseen tracklets beyond ``most``, never one of ``kept``."""
-        for member in sorted(self._members.values(), key=lambda member: (member.end, member.key)):
-            if len(self._members) <= most:
-                return
-            if member.key not in kept:
-                self.remove(member.key)
+    def surplus(self, most: int, kept: Container[TrackletKey]) -> list[TrackletKey]:
+        """The longest unseen tracklets beyond ``most``, none of ``kept``."""
+        over = len(self._members) - most
+        if over <= 0:
+            return []
+        by_end = sorted(self._members.values(), key=lambda member: (member.end, member.key))
+        return [member.key for member in by_end if member.key not in kept][:over]
 
     def __contains__(self, key: TrackletKey) -> bool:
         return key in self._members
@@ -98,10 +65,7 @@ class Identity:
         """Whether time and camera links allow the tracklets to be this person's, beside all others not ignored."""
         new = {tracklet.key for tracklet in tracklets}
         kept = [m for m in self._members.values() if m.key not in new and m.key not in ignored]
-        walk = sorted(
-            [*kept, *tracklets],
-            key=lambda tracklet: (tracklet.start, tracklet.key),
-        )
+        walk = sorted([*kept, *tracklets], key=order)
         for i, later in enumerate(walk):
             before = walk[:i]
             last_left = max((tracklet.end for tracklet in before), default=0.0)  # of the views they were in
@@ -113,10 +77,114 @@ class Identity:
                     return False
         return True
 
+    def before(self, tracklet: Tracklet, ignored: Collection[TrackletKey] = ()) -> Tracklet | None:
+        """The last sighting before a tracklet; None when the tracklet is the first."""
+        earlier = [
+            member
+            for member in self._members.values()
+            if member.start < tracklet.start and member.key != tracklet.key and member.key not in ignored
+        ]
+        return max(earlier, key=lambda member: (member.end, member.key), default=None)
+
+    def after(self, tracklet: Tracklet, ignored: Collection[TrackletKey] = ()) -> Tracklet | None:
+        """The first sighting after a tracklet; None when the tracklet is the last."""
+        later = [
+            member
+            for member in self._members.values()
+            if member.start >= tracklet.start and member.key != tracklet.key and member.key not in ignored
+        ]
+        return min(later, key=order, default=None)
+
     def transit_to(self, tracklet: Tracklet) -> float | None:
         """Seconds from the last sighting before the tracklet to its start; None when it is the first."""
-        before = [member.end for member in self._members.values() if member.start < tracklet.start]
-        return tracklet.start - max(before) if before else None
+        before = self.before(tracklet)
+        return None if before is None else tracklet.start - before.end
+
+
+class Appearances:
+    """The rows of all tracklets in one space, with whom each belongs to. Memory: 4 D bytes a tracklet."""
+
+    def __init__(self) -> None:
+        self._slots: dict[TrackletKey, int] = {}
+        self._free: list[int] = []
+        self._rows: Float32 = np.zeros((0, 0), np.float32)
+        self._owners: Int = np.zeros(0, np.int64)  # 0: nobody
+        self._cameras: Int = np.zeros(0, np.int64)
+        self.cameras: list[CameraId] = []
+        self._version = -1
+
+    def put(self, space: Space, owned: Iterable[tuple[Tracklet, IdentityId]]) -> None:
+        """Take in or bring up to date the tracklets that have an appearance; all are of this space."""
+        entries = [(tracklet, owner) for tracklet, owner in owned if tracklet.mean is not None]
+        if not entries:
+            return
+        if self._version != space.version:
+            raise ValueError("the rows of two spaces cannot be mixed")
+        rows = rows_of(space, [tracklet for tracklet, _ in entries])
+        for row, (tracklet, owner) in zip(rows, entries, strict=True):
+            slot = self._slot(tracklet.key, len(row))
+            self._rows[slot], self._owners[slot] = row, owner
+            self._cameras[slot] = self._camera(tracklet.key.camera)
+
+    def renew(self, space: Space, owned: Iterable[tuple[Tracklet, IdentityId]]) -> None:
+        """Begin anew, in another space."""
+        self._slots, self._free, self._version = {}, [], space.version
+        self._rows = np.zeros((0, 0), np.float32)
+        self._owners, self._cameras = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.put(space, owned)
+
+    def give(self, keys: Iterable[TrackletKey], owner: IdentityId) -> None:
+        """Tracklets go to another identity."""
+        for key in keys:
+            if key in self._slots:
+                self._owners[self._slots[key]] = owner
+
+    def remove(self, keys: Iterable[TrackletKey]) -> None:
+        """Drop tracklets."""
+        for key in keys:
+            if (slot := self._slots.pop(key, None)) is not None:
+                self._owners[slot] = 0
+                self._free.append(slot)
+
+    def distances(self, row: Float32, ignored: Collection[TrackletKey] = ()) -> tuple[Int, Int, Float]:
+        """Cosine distances of a row to all tracklets but some.
+
+        Returns:
+            (M,) owners, (M,) index of the camera in ``cameras``, (M,) distances.
+        """
+        used = self._owners > 0
+        for key in ignored:
+            if key in self._slots:
+                used[self._slots[key]] = False
+        places = np.flatnonzero(used)
+        if len(places) == 0:
+            return places, places, np.zeros(0)
+        d = 1 - (self._rows @ row)[places].astype(np.float64)
+        return self._owners[places], self._cameras[places], np.clip(d, 0.0, 2.0)
+
+    def row(self, key: TrackletKey) -> Float32 | None:
+        """(D,) of a tracklet; None without appearance."""
+        slot = self._slots.get(key)
+        return None if slot is None else self._rows[slot]
+
+    def _camera(self, camera: CameraId) -> int:
+        if camera not in self.cameras:
+            self.cameras.append(camera)
+        return self.cameras.index(camera)
+
+    def _slot(self, key: TrackletKey, dimension: int) -> int:
+        if key in self._slots:
+            return self._slots[key]
+        if not self._free:
+            size = len(self._owners)
+            more = max(64, size // 2)
+            rows = self._rows if size else np.zeros((0, dimension), np.float32)
+            self._rows = np.concatenate([rows, np.zeros((more, dimension), np.float32)])
+            self._owners = np.concatenate([self._owners, np.zeros(more, np.int64)])
+            self._cameras = np.concatenate([self._cameras, np.zeros(more, np.int64)])
+            self._free = list(range(size + more - 1, size - 1, -1))
+        self._slots[key] = self._free.pop()
+        return self._slots[key]
 
 
 class Gallery:
@@ -132,6 +200,8 @@ class Gallery:
         self._expiry, self._most_identities, self._most_tracklets = expiry, most_identities, most_tracklets
         self._identities: dict[IdentityId, Identity] = {}
         self._next_id = 1
+        self.appearances = Appearances()
+        self._space: Space | None = None
 
     def __len__(self) -> int:
         return len(self._identities)
@@ -145,6 +215,19 @@ class Gallery:
     def __contains__(self, id: IdentityId) -> bool:  # noqa: A002
         return id in self._identities
 
+    def look_through(self, space: Space | None) -> bool:
+        """Compare in this space from now on; True if it is another one."""
+        if space is None or (self._space is not None and self._space.version == space.version):
+            return False
+        self._space = space
+        owned = [(member, identity.id) for identity in self for member in identity.members]
+        self.appearances.renew(space, owned)
+        return True
+
+    def row(self, tracklet: Tracklet) -> Float32 | None:
+        """(D,) of a tracklet in the present space; None without appearance."""
+        return None if self._space is None else self._space.row(tracklet)
+
     def create(self) -> Identity:
         """A new identity without tracklets."""
         identity = Identity(IdentityId(self._next_id))
@@ -152,8 +235,29 @@ class Gallery:
         self._identities[identity.id] = identity
         return identity
 
+    def put(self, tracklets: Sequence[Tracklet], identity: Identity) -> None:
+        """Add tracklets to an identity, or bring them up to date."""
+        for tracklet in tracklets:
+            identity.put(tracklet)
+        if self._space is not None:
+            self.appearances.put(self._space, [(tracklet, identity.id) for tracklet in tracklets])
+
+    def move(self, tracklet: Tracklet, old: Identity, new: Identity) -> None:
+        """Take a tracklet from one identity to another; ``old`` may be left empty."""
+        old.remove(tracklet.key)
+        self.put([tracklet], new)
+
+    def merge(self, kept: Identity, gone: Identity) -> None:
+        """All tracklets of the one go to the other."""
+        members = gone.members
+        for member in members:
+            kept.put(member)
+        self.appearances.give([member.key for member in members], kept.id)
+        del self._identities[gone.id]
+
     def remove(self, id: IdentityId) -> None:  # noqa: A002
         """Forget an identity."""
+        self.appearances.remove([member.key for member in self._identities[id].members])
         del self._identities[id]
 
     def forget(self, time: float, in_view: Mapping[TrackletKey, IdentityId]) -> None:
@@ -164,65 +268,18 @@ class Gallery:
             in_view: the open tracklets and their identities.
         """
         for identity in self._identities.values():
-            identity.forget(self._most_tracklets, in_view)
+            surplus = identity.surplus(self._most_tracklets, in_view)
+            self.appearances.remove(surplus)
+            for key in surplus:
+                identity.remove(key)
         seen = set(in_view.values())
         unseen = sorted((i.last_seen, i.id) for i in self._identities.values() if i.id not in seen)
-        surplus = len(self._identities) - self._most_identities
+        surplus_identities = len(self._identities) - self._most_identities
         for rank, (last_seen, id_) in enumerate(unseen):
-            if rank < surplus or time - last_seen > self._expiry:
-                del self._identities[id_]
-
-    def distances(self, query: Tracklet, ignored: Collection[TrackletKey] = ()) -> tuple[list[Identity], Float]:
-        """Mean distance of a tracklet to the tracklets of each identity (average linkage).
-
-        Of many identities, those whose means lie nearest on average are compared.
-
-        Args:
-            query: is not compared with itself.
-            ignored: tracklets that are left out.
-
-        Returns:
-            At most `_SHORTLIST` identities that have an appearance, by rising id, and their distances (I,).
-        """
-        groups = [
-            (
-                identity,
-                [
-                    m
-                    for m in identity.members
-                    if m.mean is not None and m.key != query.key and m.key not in ignored
-                ],
-            )
-            for identity in self._shortlist(query)
-        ]
-        groups = [(identity, members) for identity, members in groups if members]
-        if not groups:
-            return [], np.zeros(0)
-        flat = tracklet_distances(query, [member for _, members in groups for member in members])
-        counts = np.array([len(members) for _, members in groups])
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return [identity for identity, _ in groups], np.add.reduceat(flat, starts) / counts
-
-    def _shortlist(self, query: Tracklet) -> list[Identity]:
-        """Identities worth comparing with a tracklet, by rising id."""
-        known = [(identity, identity.centroid) for identity in self._identities.values()]
-        seen = [(identity, centroid) for identity, centroid in known if centroid is not None]
-        if len(seen) <= _SHORTLIST or query.mean is None:
-            return [identity for identity, _ in seen]
-        similarity = np.stack([centroid for _, centroid in seen]) @ query.mean
-        nearest = np.argsort(-similarity, kind="stable")[:_SHORTLIST]
-        return [seen[i][0] for i in sorted(nearest.tolist())]
+            if rank < surplus_identities or time - last_seen > self._expiry:
+                self.remove(id_)
 
 
-def linkage(a: Sequence[Tracklet], b: Sequence[Tracklet]) -> float | None:
-    """Mean distance between the tracklets of two identities (average linkage); None without appearance."""
-    ours, theirs = [t for t in a if t.mean is not None], [t for t in b if t.mean is not None]
-    if not ours or not theirs:
-        return None
-    return float(np.mean([tracklet_distances(tracklet, theirs) for tracklet in ours]))
-
-
-def _mean_of(tracklet: Tracklet) -> npt.NDArray[np.float32]:
-    if tracklet.mean is None:
-        raise ValueError("a tracklet without embeddings has no appearance distance")
-    return tracklet.mean
+def order(tracklet: Tracklet) -> tuple[float, TrackletKey]:
+    """Tracklets by rising start."""
+    return tracklet.start, tracklet.key

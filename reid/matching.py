@@ -1,134 +1,239 @@
-"""Who a tracklet could be: the identities that appearance, time and camera links allow, with the evidence."""
+"""Who a tracklet could be: the identities that looks, time and camera links allow, with the evidence for each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from reid.calibration import DistanceCalibration
-from reid.gallery import Gallery, Identity, linkage
+from reid.calibration import AppearanceCalibration
+from reid.gallery import Gallery, Identity
 from reid.topology import Topology
 from reid.tracklets import IdentityId, Tracklet, TrackletKey
+from reid.transit import Transits
 
-_CANDIDATES = 10  # nearest identities that are looked at for a merge or as runner-up
-
+Float = npt.NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
+
+_CANDIDATES = 50  # identities that are looked at one by one
+_ANYBODY = 0.1  # share of the prior that does not care about transit times
+_AGREEMENT = 0.3  # k tracklets that agree speak k to this power times as loud as one
+_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An identity that a tracklet may belong to.
+    """An identity that a tracklet may belong to. Evidence is in nats, for the identity against somebody new.
 
     Attributes:
         identity: of the gallery.
         distance: mean appearance distance to its tracklets.
-        log_ratio: natural logarithm of the likelihood ratio "same person" to "another person".
+        appearance: what the looks say.
+        way: what place and time say: how much likelier it is to come just then and there than the others.
+        prior: what is known before: how often somebody comes back, and among how many.
+        probability: that the tracklet is this person, all candidates considered.
     """
 
     identity: Identity
     distance: float
-    log_ratio: float
+    appearance: float
+    way: float
+    prior: float
+    probability: float = 0.0
+
+    @property
+    def log_odds(self) -> float:
+        """All evidence together."""
+        return self.appearance + self.way + self.prior
+
+
+class ReturnShare:
+    """How often somebody who appears is a person already known: learned from the decisions themselves."""
+
+    _PRIOR = 10.0
+    _MOST = 500.0
+
+    def __init__(self) -> None:
+        self._returns, self._all = self._PRIOR / 2, self._PRIOR
+
+    def add(self, probability: float) -> None:
+        """A tracklet was decided on, that belongs to somebody known with this probability."""
+        self._returns += probability
+        self._all += 1
+        if self._all > self._MOST:
+            self._returns, self._all = self._returns * self._MOST / self._all, self._MOST
+
+    @property
+    def log_odds(self) -> float:
+        """Natural logarithm of the odds."""
+        return math.log(self._returns / (self._all - self._returns))
 
 
 class CandidateSearch:
-    """Looks tracklets up in the gallery.
-
-    Args:
-        gallery: of all identities.
-        topology: time and camera links.
-        calibration: from distance to evidence.
-        min_ratio: least likelihood ratio of a match, before the number of candidates is taken into account.
-    """
+    """Weighs tracklets against the gallery."""
 
     def __init__(
-        self, gallery: Gallery, topology: Topology, calibration: DistanceCalibration, min_ratio: float
+        self,
+        gallery: Gallery,
+        topology: Topology,
+        calibration: AppearanceCalibration,
+        transits: Transits,
+        returns: ReturnShare,
     ) -> None:
         self._gallery, self._topology, self._calibration = gallery, topology, calibration
-        self._min_log_ratio = math.log(min_ratio)
+        self._transits, self._returns = transits, returns
 
-    @property
-    def needed(self) -> float:
-        """Logarithm of the ratio a match needs: among more people, one is more easily alike by chance."""
-        return self._min_log_ratio + math.log(max(1, len(self._gallery)))
+    def candidates(self, tracklet: Tracklet, ignored: Collection[TrackletKey] = ()) -> list[Match]:
+        """Every identity that may be the tracklet's, likeliest first, as if the ``ignored`` belonged to nobody.
 
-    def matches(self, tracklet: Tracklet, ignored: Collection[TrackletKey] = ()) -> dict[IdentityId, Match]:
-        """Every identity that fits, as if the tracklets ``ignored`` belonged to nobody."""
-        found = {}
-        identities, distances = self._gallery.distances(tracklet, ignored)
-        for identity, distance in zip(identities, distances, strict=True):
-            match = self._match(identity, float(distance))
-            if match.log_ratio >= self.needed and identity.admits([tracklet], self._topology, ignored):
-                found[identity.id] = match
+        Their probabilities take each other into account. The tracklet itself is not compared with.
+        """
+        row = self._gallery.row(tracklet)
+        if row is None:
+            return []
+        left_out = {*ignored, tracklet.key}
+        looks = self._looks(row, tracklet, left_out)
+        ways = self._ways(tracklet, [match.identity for match in looks], left_out)
+        prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
+        found = [replace(match, way=way, prior=prior) for match, way in zip(looks, ways, strict=True)]
+        found.sort(key=lambda match: (-match.log_odds, match.identity.id))
+        return with_probabilities(found)
+
+    def _looks(self, row: npt.NDArray[np.float32], tracklet: Tracklet, left_out: set[TrackletKey]) -> list[Match]:
+        """The identities that look most alike and that time and camera links allow, by appearance alone."""
+        store = self._gallery.appearances
+        owners, cameras, distances = store.distances(row, left_out)
+        if len(owners) == 0:
+            return []
+        ratios = self._calibration.log_ratios(tracklet.key.camera, store.cameras, cameras, distances)
+        ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
+        loudness = counts**_AGREEMENT
+        evidence = np.bincount(places, ratios) / counts * loudness
+        mean = np.bincount(places, distances) / counts
+        found: list[Match] = []
+        for i in np.argsort(-evidence, kind="stable"):
+            identity = self._gallery[IdentityId(int(ids[i]))]
+            if identity.admits([tracklet], self._topology, left_out):
+                found.append(Match(identity, float(mean[i]), float(evidence[i]), 0.0, 0.0))
+                if len(found) == _CANDIDATES:
+                    break
         return found
 
-    def fit(self, tracklet: Tracklet, identity: Identity, ignored: Collection[TrackletKey] = ()) -> Match | None:
+    def _ways(self, tracklet: Tracklet, identities: Sequence[Identity], left_out: set[TrackletKey]) -> list[float]:
+        """For each identity, how much likelier it is to appear just then and there than the mean of all [nats]."""
+        rates = np.full(len(identities), -np.inf)
+        for n, identity in enumerate(identities):
+            rates[n] = self._rate(tracklet, identity, left_out)
+        if not np.isfinite(rates).any():
+            return [0.0] * len(identities)
+        others = max(1, len(self._gallery))
+        shares = np.exp(rates - np.logaddexp.reduce(rates))
+        ways: list[float] = np.log((1 - _ANYBODY) * shares * others + _ANYBODY).tolist()
+        return ways
+
+    def _rate(self, tracklet: Tracklet, identity: Identity, left_out: Collection[TrackletKey]) -> float:
+        before = identity.before(tracklet, left_out)
+        if before is not None:
+            return self._transits.rate(before, tracklet)
+        after = identity.after(tracklet, left_out)
+        return -math.inf if after is None else self._transits.rate(tracklet, after)
+
+    def fit(self, tracklet: Tracklet, identity: Identity) -> Match | None:
         """How well a tracklet fits the other tracklets of one identity; None when there are none to compare."""
-        others = [m for m in identity.members if m.key != tracklet.key and m.key not in ignored]
-        distance = linkage([tracklet], others)
-        return None if distance is None else self._match(identity, distance)
-
-    def best(self, tracklet: Tracklet, identities: Iterable[Identity]) -> Match | None:
-        """The likeliest of a few identities, if any is likely enough and allowed."""
-        fits = [
-            match
-            for identity in identities
-            if identity.admits([tracklet], self._topology) and (match := self.fit(tracklet, identity))
+        row, store = self._gallery.row(tracklet), self._gallery.appearances
+        seen = [
+            (member.key.camera, store.row(member.key)) for member in identity.members if member.key != tracklet.key
         ]
-        best = max(fits, key=lambda match: match.log_ratio, default=None)
-        return best if best and best.log_ratio >= self.needed else None
-
-    def nearest(self, tracklet: Tracklet, besides: Collection[IdentityId] = ()) -> Match | None:
-        """The most alike identity that is allowed, however unlikely."""
-        if tracklet.mean is None:
+        known = [camera for camera, theirs in seen if theirs is not None]
+        rows = [theirs for _, theirs in seen if theirs is not None]
+        if row is None or not rows:
             return None
-        identities, distances = self._gallery.distances(tracklet)
-        for i in np.argsort(distances, kind="stable")[:_CANDIDATES]:
-            if identities[i].id not in besides and identities[i].admits([tracklet], self._topology):
-                return self._match(identities[i], float(distances[i]))
-        return None
+        distances = np.clip(1 - np.stack(rows).astype(np.float64) @ row, 0, 2)
+        ratios = self._calibration.log_ratios(
+            tracklet.key.camera, known, np.arange(len(known), dtype=np.int64), distances
+        )
+        evidence = float(ratios.mean()) * len(rows) ** _AGREEMENT
+        return Match(identity, float(distances.mean()), evidence, 0.0, 0.0)
 
-    def mergeable(self, tracklet: Tracklet, own: Identity) -> Match | None:
-        """The identity that is likeliest the same person as ``own``, of those that look like its ``tracklet``."""
-        identities, distances = self._gallery.distances(tracklet)
-        best: Match | None = None
-        for i in np.argsort(distances, kind="stable")[:_CANDIDATES]:
-            other = identities[i]
-            distance = None if other is own else linkage(own.members, other.members)
-            if distance is None or not other.admits(own.members, self._topology):
+    def mergeable(self, tracklet: Tracklet, own: Identity) -> list[Match]:
+        """Identities that may be the same person as ``own``, of those that look like its ``tracklet``."""
+        found = []
+        prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
+        keys = {member.key for member in own.members}
+        for match in self.candidates(tracklet, keys - {tracklet.key})[:10]:
+            other = match.identity
+            if other is own or not other.admits(own.members, self._topology):
                 continue
-            match = self._match(other, distance)
-            if match.log_ratio >= self.needed and (best is None or match.log_ratio > best.log_ratio):
-                best = match
-        return best
+            fits = [fit for member in own.members if (fit := self.fit(member, other)) is not None]
+            if fits:
+                evidence = float(np.mean([fit.appearance for fit in fits])) * len(fits) ** _AGREEMENT
+                distance = float(np.mean([fit.distance for fit in fits]))
+                first = own.members[0] if own.members[0].start >= other.members[0].start else None
+                way = match.way if first is None or first.key == tracklet.key else 0.0
+                found.append(Match(other, distance, evidence, way, prior))
+        found.sort(key=lambda match: (-match.log_odds, match.identity.id))
+        return with_probabilities(found)
 
-    def _match(self, identity: Identity, distance: float) -> Match:
-        return Match(identity, distance, self._calibration.log_ratio(distance))
+
+def with_probabilities(matches: Sequence[Match]) -> list[Match]:
+    """The probability of each of the candidates of one tracklet, of which "somebody new" is one."""
+    odds = np.array([match.log_odds for match in matches])
+    total = np.logaddexp.reduce([0.0, *odds])
+    return [
+        replace(match, probability=float(np.exp(one - total))) for match, one in zip(matches, odds, strict=True)
+    ]
 
 
-def assign(options: Mapping[K, Mapping[IdentityId, Match]], needed: float) -> dict[K, Match]:
+def joint_probabilities(log_odds: Float) -> Float:
+    """Probabilities (P, I) of pairs when no row and no column may be in two: belief propagation on the matching.
+
+    Args:
+        log_odds: (P, I) of tracklets and identities against being alone; minus infinity where impossible.
+    """
+    with np.errstate(over="ignore"):
+        worth = np.exp(np.clip(log_odds, -700, 60))
+    worth[~np.isfinite(log_odds)] = 0.0
+    to_rows = np.ones_like(worth)  # how free a column is, as far as the row can tell
+    for _ in range(_ROUNDS):
+        weighted = worth * to_rows
+        to_columns = 1 / (1 + weighted.sum(axis=1, keepdims=True) - weighted)
+        weighted = worth * to_columns
+        to_rows = 1 / (1 + weighted.sum(axis=0, keepdims=True) - weighted)
+    both = worth * to_rows * to_columns
+    result: Float = both / (1 + both)
+    return result
+
+
+def assign(options: Mapping[K, Sequence[Match]]) -> dict[K, Match]:
     """Give each tracklet at most one identity and each identity at most one tracklet, for the most evidence.
 
     Args:
         options: what each tracklet may be.
-        needed: evidence below which having no identity is better.
+
+    Returns:
+        The chosen ones for whom it is likelier than being new, with the probability given all others.
     """
     keys: Sequence[K] = list(options)
-    identities = sorted({identity for matches in options.values() for identity in matches})
+    identities = sorted({match.identity.id for matches in options.values() for match in matches})
     if not identities:
         return {}
-    cost = np.full((len(keys), len(identities)), np.inf)
+    column_of = {identity: column for column, identity in enumerate(identities)}
+    odds = np.full((len(keys), len(identities)), -np.inf)
+    matches: dict[tuple[int, int], Match] = {}
     for row, key in enumerate(keys):
-        for column, identity in enumerate(identities):
-            if identity in options[key]:
-                cost[row, column] = -options[key][identity].log_ratio
-    rows, columns = linear_sum_assignment(np.minimum(cost, -needed + 1e-9))
+        for match in options[key]:
+            column = column_of[match.identity.id]
+            odds[row, column] = match.log_odds
+            matches[row, column] = match
+    probabilities = joint_probabilities(odds)
+    rows, columns = linear_sum_assignment(-np.maximum(odds, 0.0))
     return {
-        keys[row]: options[keys[row]][identities[column]]
+        keys[row]: replace(matches[row, column], probability=float(probabilities[row, column]))
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
-        if cost[row, column] <= -needed
+        if odds[row, column] > 0
     }

@@ -95,8 +95,11 @@ class Link:
         runner_up: cosine distance to the second-best allowed identity; None when there was none.
         transit: seconds from the identity's last sighting before this tracklet to its start; None for a new one.
         likelihood_ratio: how many times likelier the evidence is under this decision than under its alternative
-            (another person for a link or merge, the most alike known person for a new identity or a split).
+            (somebody new for a link or merge, the likeliest known person for a new identity or a split).
         reason: one sentence for people.
+        probability: that the decision is right, all candidates considered.
+        looks: what the appearance says for the identity compared with [nats]; way: what place and time say.
+        rival: the identity that came second; for a new one, the likeliest.
     """
 
     key: TrackletKey
@@ -109,3 +112,7 @@ class Link:
     transit: float | None
     likelihood_ratio: float | None
     reason: str
+    probability: float | None = None
+    looks: float | None = None
+    way: float | None = None
+    rival: IdentityId | None = None

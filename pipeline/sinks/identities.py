@@ -98,7 +98,7 @@ class IdentitiesSink:
 def identity_table(log: Path) -> list[tuple[int, str, int, float, float, int, float]]:
     """Replay a log: identity, camera, track, start, end, frames, confidence of each ended track, sorted.
 
-    Confidence is the probability of the track's last decision, from its likelihood ratio at even odds.
+    Confidence is the probability of the track's last decision.
     """
     identities, confidence = IdentityMap(), dict[TrackletKey, float]()
     ends: dict[TrackletKey, dict[str, Any]] = {}
@@ -108,8 +108,8 @@ def identity_table(log: Path) -> list[tuple[int, str, int, float, float, int, fl
             ends[key] = entry
         elif entry["event"] != "start":
             identities.apply(_link(key, entry))
-            ratio = entry["evidence"]["likelihood_ratio"]
-            confidence[key] = 1.0 if ratio is None else ratio / (1 + ratio)
+            probability = entry["evidence"]["probability"]
+            confidence[key] = 1.0 if probability is None else probability
     rows = [
         (identity, key.camera, key.track, end["start"], end["end"], end["frames"], round(confidence[key], 4))
         for key, end in ends.items()
@@ -135,6 +135,10 @@ def _evidence(link: Link) -> dict[str, Any]:
         "runner_up": _rounded(link.runner_up),
         "transit": None if link.transit is None else round(link.transit, 3),
         "likelihood_ratio": None if link.likelihood_ratio is None else float(f"{link.likelihood_ratio:.4g}"),
+        "probability": _rounded(link.probability),
+        "looks": None if link.looks is None else round(link.looks, 2),
+        "way": None if link.way is None else round(link.way, 2),
+        "rival": link.rival,
         "reason": link.reason,
     }
     previous = {} if link.previous is None else {"previous": link.previous}

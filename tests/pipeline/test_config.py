@@ -189,9 +189,9 @@ class TestSet:
         return write(tmp_path, GOOD)
 
     def test_values_are_yaml(self, cams):
-        loaded = config.load(cams, "recorded", ["tracker.max_age=2.5", "linker.calibration.same_share=0.4"]).config
+        loaded = config.load(cams, "recorded", ["tracker.max_age=2.5", "linker.false_link_rate=0.02"]).config
         assert loaded.tracker.max_age == 2.5
-        assert loaded.linker.calibration.same_share == 0.4
+        assert loaded.linker.false_link_rate == 0.02
 
     def test_another_type_drops_the_settings_of_the_old_one(self, cams):
         loaded = config.load(cams, "recorded", ["tracker.gallery=5", "tracker.type=bytetrack"]).config

@@ -11,7 +11,7 @@ from pipeline.errors import OutputError, SourceError
 from pipeline.frames import CameraInfo, Frame
 from pipeline.runner import Runner
 from pipeline.ticks import Ticks
-from reid.linker import GalleryLinkerSettings
+from reid.linker import EvidenceLinkerSettings
 from reid.tracklets import CameraId
 from tests.factories import box, detections, unit_rows
 from trackers import DeepSortSettings, Detections, TrackState
@@ -89,7 +89,7 @@ def run(cameras, *, detector=None, sink=None, stop=None, min_duration=0.5):
     detector, embedder, sink = detector or Detector(), Embedder(), sink or Kept()
     infos = [camera.info for camera in cameras]
     trackers = {info.name: DeepSortSettings().build() for info in infos}
-    linker = GalleryLinkerSettings(min_duration=min_duration).build([])
+    linker = EvidenceLinkerSettings(min_duration=min_duration).build([])
     runner = Runner(infos, detector, embedder, trackers, linker, [sink])
     ticks = Ticks(cameras, stop or threading.Event())
     runner.run(ticks)

@@ -39,7 +39,22 @@ def track(number: int, state=TrackState.CONFIRMED, left=20.0) -> Track:
 
 def link(camera: CameraId, number: int, identity: int, now: float, previous=None, kind=LinkKind.LINK) -> Link:
     before = None if previous is None else IdentityId(previous)
-    return Link(TrackletKey(camera, number), IdentityId(identity), kind, now, before, 0.1, 0.4, 3.0, 9.0, "alike")
+    return Link(
+        TrackletKey(camera, number),
+        IdentityId(identity),
+        kind,
+        now,
+        before,
+        0.1,
+        0.4,
+        3.0,
+        9.0,
+        "alike",
+        0.9,
+        3.21,
+        None,
+        IdentityId(2),
+    )
 
 
 class Script:
@@ -170,6 +185,10 @@ def test_the_log_tells_events_in_order_with_their_evidence(tmp_path):
         "runner_up": 0.4,
         "transit": 3.0,
         "likelihood_ratio": 9.0,
+        "probability": 0.9,
+        "looks": 3.21,
+        "way": None,
+        "rival": 2,
         "reason": "alike",
     }
     end = next(entry for entry in log if entry["event"] == "end" and entry["track"] == 1)

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reid.gallery import Gallery, linkage, tracklet_distances
+from reid.appearance import SpaceLearner
+from reid.gallery import Gallery
 from reid.tracklet_builder import TrackletBuilder, observation_qualities
-from reid.tracklets import CameraId, TrackletKey
+from reid.tracklets import CameraId, IdentityId, TrackletKey
 from trackers.tracks import Track, TrackId, TrackState
 
 
@@ -27,18 +28,6 @@ def tracklet(rng, views=8, camera="a", track=1, exemplars=4):
     for step, row in enumerate(rows):
         builder.observe(view(row), step / 10, 1.0)
     return builder.tracklet(), rows
-
-
-def test_distances_equal_the_definition_pair_by_pair():
-    rng = np.random.default_rng(0)
-    query = tracklet(rng)[0]
-    others = [tracklet(rng, views=views, track=views)[0] for views in (1, 3, 9)]
-    for other, distance in zip(others, tracklet_distances(query, others), strict=True):
-        nearest = [min(1 - e @ f for f in other.exemplars) for e in query.exemplars]
-        back = [min(1 - e @ f for f in query.exemplars) for e in other.exemplars]
-        expected = ((1 - query.mean @ other.mean) + (np.mean(nearest) + np.mean(back)) / 2) / 2
-        assert distance == pytest.approx(expected, abs=1e-5)
-        assert tracklet_distances(other, [query])[0] == pytest.approx(distance, abs=1e-6)  # symmetric
 
 
 def test_the_mean_is_weighted_by_quality():
@@ -73,25 +62,66 @@ def test_who_is_covered_counts_less():
     assert observation_qualities([]).shape == (0,)
 
 
-def test_distance_to_an_identity_is_the_mean_over_its_tracklets_without_the_query_itself():
+def gallery_of(tracklets, **bounds):
+    """One identity each, compared in the space that they span."""
+    learner = SpaceLearner()
+    learner.add(tracklets)
+    gallery = Gallery(bounds.get("expiry", 100), 10_000, bounds.get("most_tracklets", 20))
+    for each in tracklets:
+        gallery.put([each], gallery.create())
+    gallery.look_through(learner.space())
+    return gallery
+
+
+def test_rows_follow_their_tracklets_through_moves_and_merges():
     rng = np.random.default_rng(1)
-    query = tracklet(rng, track=1)[0]
-    members = [tracklet(rng, track=track)[0] for track in (2, 3)]
-    gallery = Gallery(100, 10, 10)
-    one = gallery.create()
-    for member in (*members, query):
-        one.put(member)
-    identities, distances = gallery.distances(query)
-    assert [identity.id for identity in identities] == [1]
-    assert distances[0] == pytest.approx(tracklet_distances(query, members).mean())
-    assert linkage([query], members) == pytest.approx(distances[0])
+    tracklets = [tracklet(rng, track=track)[0] for track in range(1, 6)]
+    gallery = gallery_of(tracklets)
+    query = gallery.row(tracklets[4])
+    gallery.merge(gallery[1], gallery[2])
+    gallery.move(tracklets[2], gallery[3], gallery[1])
+    gallery.remove(5)
+    owners, cameras, distances = gallery.appearances.distances(query, {tracklets[3].key})
+    assert owners.tolist() == [1, 1, 1]
+    assert cameras.tolist() == [0, 0, 0]
+    expected = [1 - float(gallery.row(each) @ query) for each in tracklets[:3]]
+    assert sorted(distances) == pytest.approx(sorted(expected), abs=1e-6)
+
+
+def test_a_new_space_renews_all_rows():
+    rng = np.random.default_rng(1)
+    tracklets = [tracklet(rng, track=track)[0] for track in range(1, 6)]
+    gallery = gallery_of(tracklets[:2])
+    before = gallery.appearances.row(tracklets[0].key).copy()
+    learner = SpaceLearner()
+    learner.add(tracklets)
+    learner.space()
+    learner.add(tracklets)
+    gallery.look_through(learner.space())
+    after = gallery.appearances.row(tracklets[0].key)
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, gallery.row(tracklets[0]), atol=1e-6)
 
 
 def test_an_identity_keeps_its_latest_tracklets():
     rng = np.random.default_rng(2)
-    gallery = Gallery(100, 10, most_tracklets=3)
-    identity = gallery.create()
-    for track in range(1, 8):
-        identity.put(replace(tracklet(rng, track=track)[0], end=float(track)))
-    gallery.forget(0.0, {TrackletKey(CameraId("a"), 1): identity.id})
-    assert sorted(member.key.track for member in identity.members) == [1, 6, 7]  # 1 is still in view
+    members = [replace(tracklet(rng, track=track)[0], end=float(track)) for track in range(1, 8)]
+    gallery = gallery_of(members[:1], most_tracklets=3)
+    gallery.put(members[1:], gallery[1])
+    gallery.forget(0.0, {TrackletKey(CameraId("a"), 1): IdentityId(1)})
+    assert sorted(member.key.track for member in gallery[1].members) == [1, 6, 7]  # 1 is still in view
+    assert [gallery.appearances.row(member.key) is None for member in members] == [
+        False,
+        *[True] * 4,
+        False,
+        False,
+    ]
+
+
+def test_who_was_not_seen_for_long_is_forgotten():
+    rng = np.random.default_rng(3)
+    members = [replace(tracklet(rng, track=track)[0], end=10.0 * track) for track in range(1, 5)]
+    gallery = gallery_of(members, expiry=25)
+    gallery.forget(45.0, {})
+    assert [identity.id for identity in gallery] == [2, 3, 4]
+    assert gallery.appearances.row(members[0].key) is None

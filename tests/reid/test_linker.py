@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reid.identity_map import IdentityMap
-from reid.linker import GalleryLinkerSettings
+from reid.linker import EvidenceLinkerSettings
 from reid.topology import CameraLink
 from reid.tracklets import CameraId, LinkKind, TrackletKey
 from trackers.tracks import Track, TrackId, TrackState
@@ -26,7 +26,7 @@ class Site:
             self.rng.normal(size=(50, 64)) + 1.2
         )  # distances between people near .4, as real embedders have
         self.noise = noise
-        self.linker = GalleryLinkerSettings(**settings).build(list(links))
+        self.linker = EvidenceLinkerSettings(**settings).build(list(links))
         self.visits = []
         self.log = []
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from reid.gallery import Gallery
 from reid.identity_map import IdentityMap
-from reid.linker import GalleryLinkerSettings
+from reid.linker import EvidenceLinkerSettings
 from reid.topology import CameraLink
 from reid.tracklets import CameraId, TrackletKey
-from tests.reid.test_gallery import tracklet
 from trackers.tracks import Track, TrackId, TrackState
 
 
@@ -69,7 +66,7 @@ class Crowd:
 @pytest.mark.parametrize("seed", range(4))
 def test_what_the_log_says_is_what_the_linker_knows(most, overlapping, seed):
     crowd = Crowd(seed, cameras=4, people=5, noise=0.2)
-    settings = GalleryLinkerSettings(min_duration=0.5, min_views=2, max_tracklets=most)
+    settings = EvidenceLinkerSettings(min_duration=0.5, min_views=2, max_tracklets=most)
     linker, identities = settings.build(crowd.links(overlapping)), IdentityMap()
     told = set()
     for step in range(60):
@@ -84,16 +81,3 @@ def test_what_the_log_says_is_what_the_linker_knows(most, overlapping, seed):
         identities.apply(link)
     assert all(identities.get(key) is not None for key in told)
     assert max(len(identity) for identity in linker._gallery) <= most
-
-
-def test_in_a_large_gallery_the_nearest_are_compared_and_found():
-    rng = np.random.default_rng(0)
-    gallery = Gallery(1e9, 10_000, 20)
-    members = [tracklet(rng, track=number)[0] for number in range(1, 301)]
-    for member in members:
-        gallery.create().put(member)
-    query = replace(members[17], key=TrackletKey(CameraId("elsewhere"), 1))
-    compared, distances = gallery.distances(query)
-    assert len(compared) == len(distances) < 300
-    assert [identity.id for identity in compared] == sorted(identity.id for identity in compared)
-    assert compared[int(np.argmin(distances))].members == [members[17]]

@@ -1,0 +1,343 @@
+"""Who is who among all tracklets of a finished run: the linker's evidence, all decided together.
+
+Agglomerative clustering by likelihood: two clusters are joined for what their looks, and the ways between
+consecutive sightings, say together. Then each tracklet is tried in every other cluster. The scales of looks and
+ways are fitted to the outcome, and all is done again, a few times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from reid.appearance import Space, SpaceLearner, rows_of
+from reid.calibration import AppearanceCalibration
+from reid.gallery import order
+from reid.topology import Topology
+from reid.tracklets import CameraId, Tracklet, TrackletKey
+from reid.transit import Transits
+
+Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.int64]
+
+_AGREEMENT = 0.3  # k pairs of tracklets that agree speak k to this power times as loud as one
+_ANYBODY = 0.1  # share of the prior that does not care about transit times
+_ROUNDS = 3  # of clustering and fitting
+_SWEEPS = 4  # in which single tracklets change over
+_HOPELESS = -2.0  # nats of mean evidence by looks below which clusters are not looked at any closer
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a person has decided.
+
+    Attributes:
+        together: groups of tracklets that are one person.
+        apart: pairs of tracklets that are two.
+    """
+
+    together: Sequence[Collection[TrackletKey]] = ()
+    apart: Sequence[tuple[TrackletKey, TrackletKey]] = ()
+
+
+@dataclass(slots=True)
+class Clustering:
+    """Clusters of tracklets and how they came about.
+
+    Attributes:
+        tracklets: (N,) by rising start.
+        labels: (N,) cluster of each, from 0, by first sighting.
+        calibration: as fitted. So are ``transits`` and ``space``.
+    """
+
+    tracklets: list[Tracklet]
+    labels: Int
+    calibration: AppearanceCalibration
+    transits: Transits
+    space: Space | None
+    evidence: Evidence = field(repr=False)
+
+
+class Evidence:
+    """What speaks for each pair of tracklets being one person; row and column i are tracklet i by rising start.
+
+    Attributes:
+        looks: (N, N) nats; 0 where one has no appearance.
+        ways: (N, N) nats for (i, j) being followed by each other without a sighting between; minus infinite if
+        impossible. apart: (N, N) certainly two people. distance: (N, N) of appearance; not a number without.
+    """
+
+    def __init__(self, tracklets: Sequence[Tracklet], topology: Topology, constraints: Constraints) -> None:
+        count = len(tracklets)
+        self._tracklets, self._topology = tracklets, topology
+        index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
+        self._seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
+        self.starts = np.array([tracklet.start for tracklet in tracklets])
+        self.apart, self._follows = self._possible()
+        for a, b in constraints.apart:
+            if a in index and b in index:
+                self.apart[index[a], index[b]] = self.apart[index[b], index[a]] = True
+        self.together = [[index[key] for key in group if key in index] for group in constraints.together]
+        for group in self.together:  # a person's word goes before what times and links say
+            self.apart[np.ix_(group, group)] = False
+            self._follows[np.ix_(group, group)] = True
+        self.distance: Float = np.full((count, count), np.nan)
+        self.looks: Float = np.zeros((count, count))
+        self.ways: Float = np.zeros((count, count))
+
+    def _possible(self) -> tuple[Bool, Bool]:
+        """(N, N) pairs that cannot be one person; and (i, j) where j can be the next sighting after i."""
+        count = len(self._tracklets)
+        apart, follows = np.zeros((count, count), bool), np.zeros((count, count), bool)
+        for i, a in enumerate(self._tracklets):
+            for j in range(i + 1, count):
+                b = self._tracklets[j]
+                apart[i, j] = apart[j, i] = not self._topology.can_be_one_person(a, b)
+                follows[i, j] = self._topology.can_follow(a, b)
+        return apart, follows
+
+    def look_through(self, space: Space | None) -> None:
+        """Distances in a space."""
+        places = np.flatnonzero(self._seen)
+        if space is None or len(places) == 0:
+            return
+        rows = rows_of(space, [self._tracklets[i] for i in places.tolist()])
+        self.distance[np.ix_(places, places)] = np.clip(1 - rows @ rows.T, 0, 2)
+
+    def weigh(self, calibration: AppearanceCalibration, transits: Transits, return_odds: float) -> None:
+        """Looks and ways in nats, by what is known of the site."""
+        cameras = sorted({tracklet.key.camera for tracklet in self._tracklets})
+        code = np.array([cameras.index(tracklet.key.camera) for tracklet in self._tracklets])
+        for i in np.flatnonzero(self._seen):
+            others = np.flatnonzero(self._seen)
+            ratios = calibration.log_ratios(cameras[code[i]], cameras, code[others], self.distance[i, others])
+            self.looks[i, others] = ratios
+        np.fill_diagonal(self.looks, 0.0)
+        self.ways[:] = -np.inf
+        for j, later in enumerate(self._tracklets):
+            before: list[int] = np.flatnonzero(self._follows[:, j]).tolist()
+            if not before:
+                continue
+            rates = transits.log_rates([self._tracklets[i] for i in before], later)
+            shares = np.exp(rates - np.logaddexp.reduce(rates))
+            known = max(1.0, len(before) / 2)  # about half of the tracklets before are somebody's last sighting
+            self.ways[before, j] = np.log((1 - _ANYBODY) * shares + _ANYBODY / known) + return_odds
+
+    def chain(self, members: Sequence[int]) -> float:
+        """What the ways of one person's sightings, by rising start, say."""
+        return float(sum(self.ways[a, b] for a, b in pairwise(members)))
+
+
+def cluster(
+    tracklets: Sequence[Tracklet],
+    topology: Topology,
+    false_link_rate: float = 0.1,
+    constraints: Constraints | None = None,
+) -> Clustering:
+    """Decide on all tracklets together. Memory and time grow with the square of their number.
+
+    Args:
+        tracklets: of all cameras.
+        topology: time and camera links.
+        false_link_rate: expected share of wrong links.
+        constraints: what a person has decided.
+    """
+    ordered = sorted(tracklets, key=order)
+    learner = SpaceLearner()
+    learner.add(ordered)
+    space = learner.space()
+    evidence = Evidence(ordered, topology, constraints or Constraints())
+    evidence.look_through(space)
+    calibration, transits, labels = AppearanceCalibration(), Transits(), np.arange(len(ordered))
+    for tracklet in ordered:
+        transits.see(tracklet)
+    _learn_different(calibration, ordered, evidence)
+    return_odds = 0.0
+    for round_ in range(_ROUNDS):
+        evidence.weigh(calibration, transits, return_odds)
+        labels = _clustered(evidence, false_link_rate)
+        if round_ < _ROUNDS - 1:
+            calibration, transits, return_odds = _fitted(ordered, evidence, labels)
+    return Clustering(list(ordered), labels, calibration, transits, space, evidence)
+
+
+def _learn_different(
+    calibration: AppearanceCalibration, tracklets: Sequence[Tracklet], evidence: Evidence
+) -> None:
+    """Who is seen at the same moment as somebody else is certainly another person."""
+    by_pair: dict[tuple[CameraId, CameraId], list[float]] = {}
+    for i, j in np.argwhere(np.triu(evidence.apart & np.isfinite(evidence.distance))).tolist():
+        pair = (tracklets[i].key.camera, tracklets[j].key.camera)
+        by_pair.setdefault(pair, []).append(float(evidence.distance[i, j]))
+    for (a, b), distances in sorted(by_pair.items()):
+        calibration.add_different(a, b, np.array(distances))
+
+
+def _fitted(
+    tracklets: Sequence[Tracklet], evidence: Evidence, labels: Int
+) -> tuple[AppearanceCalibration, Transits, float]:
+    """The scales of looks and ways, and the odds of coming back, if these clusters were the truth."""
+    calibration, transits = AppearanceCalibration(), Transits()
+    _learn_different(calibration, tracklets, evidence)
+    for tracklet in tracklets:
+        transits.see(tracklet)
+    groups: list[list[int]] = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+    for members in groups:
+        weight = 1 / max(1, len(members) - 1)  # somebody with many sightings does not count by the square of them
+        for n, i in enumerate(members):
+            for j in members[n + 1 :]:
+                if np.isfinite(evidence.distance[i, j]):
+                    distance, weights = evidence.distance[i, j : j + 1], np.array([2 * weight])
+                    calibration.add_same(tracklets[i].key.camera, tracklets[j].key.camera, distance, weights)
+        for i, j in pairwise(members):
+            if evidence.looks[i, j] > math.log(10):
+                transits.add(tracklets[i], tracklets[j])
+    returns = len(labels) - len(groups)
+    return calibration, transits, math.log((returns + 5) / (len(groups) + 5))
+
+
+class _Clusters:
+    """Clusters under way: sums of the evidence between them, kept up to date."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        count = len(evidence.starts)
+        self.members: dict[int, list[int]] = {i: [i] for i in range(count)}
+        self.sums = evidence.looks.copy()
+        seen = np.isfinite(np.diagonal(evidence.distance)).astype(float)
+        self.pairs = np.outer(seen, seen)  # of tracklets with an appearance
+        self.apart = evidence.apart.copy()
+        self.alive = np.ones(count, bool)
+
+    def gain(self, a: int, b: int) -> float:
+        """What speaks for two clusters being one person [nats]."""
+        both = sorted(self.members[a] + self.members[b])
+        chain = self.evidence.chain
+        ways = chain(both) - chain(self.members[a]) - chain(self.members[b])
+        pairs = self.pairs[a, b]
+        return float(self.sums[a, b] / pairs * pairs**_AGREEMENT + ways) if pairs else ways - 10.0
+
+    def hopeful(self, a: int) -> Int:
+        """Clusters that might be joined with ``a``."""
+        alike = (self.pairs[a] > 0) & (self.sums[a] > _HOPELESS * self.pairs[a])
+        found: Int = np.flatnonzero(alike & ~self.apart[a] & self.alive)
+        return np.delete(found, np.flatnonzero(found == a))
+
+    def join(self, a: int, b: int) -> None:
+        """Cluster ``b`` becomes part of ``a``."""
+        self.members[a] = sorted(self.members[a] + self.members.pop(b))
+        for table in (self.sums, self.pairs):
+            table[a] += table[b]
+            table[:, a] = table[a]
+        self.apart[a] |= self.apart[b]
+        self.apart[:, a] = self.apart[a]
+        self.alive[b] = False
+
+    def labels(self) -> Int:
+        """(N,) from 0, by first sighting; tracklets are in order of start."""
+        result = np.zeros(len(self.alive), np.int64)
+        for label, members in enumerate(sorted(self.members.values())):
+            result[members] = label
+        return result
+
+
+def _clustered(evidence: Evidence, false_link_rate: float) -> Int:
+    clusters = _Clusters(evidence)
+    for group in evidence.together:
+        for other in group[1:]:
+            a, b = (
+                next(c for c, members in clusters.members.items() if each in members) for each in (group[0], other)
+            )
+            if a != b:
+                clusters.join(a, b)
+    _agglomerate(clusters, false_link_rate)
+    return _swept(evidence, clusters.labels())
+
+
+def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
+    """Join what is likeliest first, as long as few enough joins are expected to be wrong."""
+    best: dict[int, tuple[float, int]] = {}
+
+    def look(a: int) -> None:
+        gains = [(clusters.gain(a, int(b)), int(b)) for b in clusters.hopeful(a)]
+        if gains:
+            best[a] = max(gains, key=lambda gain: (gain[0], -gain[1]))
+        else:
+            best.pop(a, None)
+
+    for a in list(clusters.members):
+        look(a)
+    joins, wrong = 0, 0.0
+    while best:
+        a = max(best, key=lambda cluster: (best[cluster][0], -cluster))
+        gain, b = best[a]
+        wrong += 1 / (1 + math.exp(min(gain, 700)))
+        joins += 1
+        if gain <= 0 or wrong > false_link_rate * joins:
+            return
+        clusters.join(a, b)
+        best.pop(b, None)
+        for other in [c for c, (_, target) in best.items() if target in (a, b) and c != a]:
+            look(other)
+        look(a)
+        for other in clusters.hopeful(a):  # the joined cluster may suit somebody better than either did
+            gain = clusters.gain(a, int(other))
+            if int(other) not in best or gain > best[int(other)][0]:
+                best[int(other)] = (gain, a)
+
+
+def _swept(evidence: Evidence, labels: Int) -> Int:
+    """Let each tracklet change over to where it fits better, alone or to another cluster, until none does."""
+    members: dict[int, list[int]] = {
+        int(each): np.flatnonzero(labels == each).tolist() for each in np.unique(labels)
+    }
+    bound = {i for group in evidence.together for i in group}
+    cluster_of = labels.tolist()
+    for _ in range(_SWEEPS):
+        moves = [i for i in range(len(labels)) if i not in bound and _moved(evidence, i, members, cluster_of)]
+        if not moves:
+            break
+    result = np.zeros_like(labels)
+    for label, group in enumerate(sorted(members.values())):
+        result[group] = label
+    return result
+
+
+def _moved(evidence: Evidence, i: int, members: dict[int, list[int]], cluster_of: list[int]) -> bool:
+    """Move a tracklet to the cluster that it fits best, if that is another one."""
+    own = cluster_of[i]
+    rest = [member for member in members[own] if member != i]
+    best, target = (0.0, -1) if rest else (-math.inf, own)
+    for label, others in members.items():
+        if label != own and not evidence.apart[i, others].any():
+            worth = _worth(evidence, i, others)
+            if worth > best and worth > 0:
+                best, target = worth, label
+    if target == own or best <= (_worth(evidence, i, rest) if rest else 0.0) + 1e-9:
+        return False
+    if target < 0:
+        target = max(members) + 1
+    del members[own]
+    if rest:
+        members[own] = rest
+    members[target] = sorted([*members.get(target, []), i])
+    cluster_of[i] = target
+    return True
+
+
+def _worth(evidence: Evidence, i: int, others: Sequence[int]) -> float:
+    """What speaks for a tracklet being the person of these others [nats]; 0 if there are none."""
+    if not others:
+        return 0.0
+    seen = np.isfinite(evidence.distance[i, others])
+    pairs = int(seen.sum())
+    looks = float(evidence.looks[i, others].sum()) / pairs * pairs**_AGREEMENT if pairs else -10.0
+    if looks < _HOPELESS:
+        return looks
+    return looks + evidence.chain(sorted([*others, i])) - evidence.chain(list(others))

@@ -1,0 +1,125 @@
+"""What the linker learns of a site while it runs, all of it without labels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from reid.appearance import SpaceLearner
+from reid.calibration import AppearanceCalibration, Pair
+from reid.gallery import Gallery
+from reid.matching import CandidateSearch, Match, ReturnShare, with_probabilities
+from reid.tracklets import Tracklet, TrackletKey
+from reid.transit import Transits
+
+log = logging.getLogger("handoff.linker")
+
+_SURE = 0.8  # probability by appearance alone from which a link teaches transit times
+_KEPT = 0.5  # share of the weight of distances that stays when the space that they were measured in changes
+_LEAST = 0.01  # probability from which a pair counts among those of one person
+
+
+class SiteLearning:
+    """The space of appearance, the densities of distances, transit times, and how often people come back."""
+
+    def __init__(self) -> None:
+        self.spaces, self.calibration = SpaceLearner(), AppearanceCalibration()
+        self.transits, self.returns = Transits(), ReturnShare()
+        self._warned: set[Pair] = set()
+
+    def meet(
+        self, fresh: Sequence[Tracklet], rivals: Mapping[TrackletKey, Sequence[Tracklet]], gallery: Gallery
+    ) -> None:
+        """Tracklets have become clear enough to be compared.
+
+        Args:
+            fresh: these.
+            rivals: for each of them, the open tracklets that cannot be the same person: certain negatives.
+            gallery: is made to compare in the newest space.
+        """
+        self.spaces.add(fresh)
+        if gallery.look_through(self.spaces.space()):
+            self.calibration.fade(_KEPT)
+        new = {tracklet.key for tracklet in fresh}
+        for tracklet in fresh:
+            self.transits.see(tracklet)
+            row = gallery.row(tracklet)
+            for other in rivals[tracklet.key]:
+                theirs = gallery.row(other)
+                if row is None or theirs is None or (other.key in new and other.key <= tracklet.key):
+                    continue
+                distance = np.array([1 - float(row @ theirs)])
+                self.calibration.add_different(tracklet.key.camera, other.key.camera, distance)
+
+    def part(self, tracklet: Tracklet, search: CandidateSearch, gallery: Gallery) -> None:
+        """A tracklet is over, and in the gallery: how far apart are views of one person, and how do people walk?
+
+        Each candidate counts by its probability, also those that were not linked: what is learned from links alone
+        would make the next ones ever choosier.
+        """
+        self.spaces.add([tracklet])
+        self.transits.see(tracklet)
+        for match in search.candidates(tracklet):
+            if match.probability < _LEAST:
+                break
+            self._learn_looks(tracklet, match, gallery)
+            self._learn_way(tracklet, match)
+        self._warn()
+
+    def _learn_looks(self, tracklet: Tracklet, match: Match, gallery: Gallery) -> None:
+        row = gallery.row(tracklet)
+        members = [member for member in match.identity.members if member.key != tracklet.key]
+        seen = [
+            (member.key.camera, theirs)
+            for member in members
+            if (theirs := gallery.appearances.row(member.key)) is not None
+        ]
+        for camera, theirs in seen:
+            if row is not None:
+                distance, weight = np.array([1 - float(row @ theirs)]), np.array([match.probability / len(seen)])
+                self.calibration.add_same(tracklet.key.camera, camera, distance, weight)
+
+    def _learn_way(self, tracklet: Tracklet, match: Match) -> None:
+        if tracklet.key not in match.identity:
+            return
+        before = match.identity.before(tracklet)
+        by_looks = with_probabilities([replace(match, way=0.0)])[0].probability
+        if before is not None and by_looks >= _SURE:
+            self.transits.add(before, tracklet, by_looks)
+
+    def _warn(self) -> None:
+        """Say once which cameras cannot be told apart."""
+        for each in self.calibration.separations():
+            if each.poor and each.cameras not in self._warned:
+                self._warned.add(each.cameras)
+                a, b = each.cameras
+                log.warning(
+                    "people in %s cannot be told apart by their looks: the mean distances of one person (%.2f) "
+                    "and of two (%.2f) are only %.1f standard deviations apart, so that links rest on time alone; "
+                    "a stronger embedder, a larger picture of people or `links` in cams.yaml may help",
+                    a if a == b else f"{a} and {b}",
+                    each.same,
+                    each.different,
+                    each.separation,
+                )
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes; JSON-able."""
+        return {
+            "space": self.spaces.state(),
+            "calibration": self.calibration.state(),
+            "transits": self.transits.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier run."""
+        if "space" in state:
+            self.spaces.restore(state["space"])
+        if "calibration" in state:
+            self.calibration.restore(state["calibration"])
+        if "transits" in state:
+            self.transits.restore(state["transits"])

@@ -1,0 +1,202 @@
+"""Where people go from a camera, how long it takes, and at which side they leave and enter: learned from links.
+
+Each ordered pair of cameras has a histogram of the logarithms of transit times and counts of the sides at which
+people left and entered. It begins as a broad guess that says nearly nothing, and follows the links that appearance
+alone is sure of, so that a wrong link cannot teach itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reid.tracklets import CameraId, Tracklet
+
+Float = npt.NDArray[np.float64]
+Way = tuple[CameraId, CameraId]
+
+_SHORTEST, _LONGEST, _BINS = 0.1, 1e5, 70  # s
+_STEP = np.log(_LONGEST / _SHORTEST) / _BINS  # .2: a bin is 22 % wide
+_CENTRES = np.log(_SHORTEST) + _STEP * (np.arange(_BINS) + 0.5)
+_TYPICAL, _TYPICAL_SPREAD = np.log(20.0), 1.8  # of the logarithm of a transit time, before any was seen
+_PRIOR = 5.0  # transits for which that guess counts
+_NEXT_PRIOR = 3.0  # transits for which "any camera alike" counts
+_SIDE_PRIOR = 5.0
+_KERNEL = np.exp(-0.5 * (np.arange(-5, 6) / 1.7) ** 2)  # smooths a histogram of few transits
+_MOST = 1000.0  # transits of a pair that count; the older ones fade
+SIDES = ("left", "right", "top", "bottom", "middle")
+_BORDER = 0.25  # share of the extent that counts as the side
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLink:
+    """What is known of the way from one camera to another.
+
+    Attributes:
+        origin: camera that people leave.
+        to: camera that they appear in next.
+        transits: how many were seen, weighted by how sure they were.
+        share: of all transits from ``origin``.
+        median: seconds; window: between which nine in ten lie.
+        leave: most frequent side at which people leave; enter: at which they appear.
+    """
+
+    origin: CameraId
+    to: CameraId
+    transits: float
+    share: float
+    median: float
+    window: tuple[float, float]
+    leave: str
+    enter: str
+
+
+class Transits:
+    """The learned ways of a site. Memory: 95 numbers for each pair of cameras with a link."""
+
+    def __init__(self, cameras: Sequence[CameraId] = ()) -> None:
+        self._times: dict[Way, Float] = {}
+        self._leave: dict[Way, Float] = {}
+        self._enter: dict[Way, Float] = {}
+        self._areas: dict[CameraId, Float] = {}  # x1, y1, x2, y2 of the feet of all who entered and left
+        self._cameras = set(cameras)
+
+    def see(self, tracklet: Tracklet) -> None:
+        """Learn how far a camera's view reaches."""
+        self._cameras.add(tracklet.key.camera)
+        feet = np.stack([_feet(tracklet.entry_box), _feet(tracklet.exit_box)])
+        known = self._areas.get(tracklet.key.camera, np.array([np.inf, np.inf, -np.inf, -np.inf]))
+        low, high = np.minimum(known[:2], feet.min(axis=0)), np.maximum(known[2:], feet.max(axis=0))
+        self._areas[tracklet.key.camera] = np.concatenate([low, high])
+
+    def add(self, earlier: Tracklet, later: Tracklet, weight: float = 1.0) -> None:
+        """Learn from a person's next appearance after another."""
+        way = (earlier.key.camera, later.key.camera)
+        times = self._times.setdefault(way, np.zeros(_BINS))
+        times[_bin(np.array([later.start - earlier.end]))[0]] += weight
+        leave, enter = (sides.setdefault(way, np.zeros(len(SIDES))) for sides in (self._leave, self._enter))
+        leave[self.side_of(earlier.key.camera, earlier.exit_box)] += weight
+        enter[self.side_of(later.key.camera, later.entry_box)] += weight
+        if (total := float(times.sum())) > _MOST:
+            for table in (self._times, self._leave, self._enter):
+                table[way] = table[way] * (_MOST / total)
+
+    def side_of(self, camera: CameraId, box: npt.NDArray[np.float32]) -> int:
+        """Index into `SIDES` of where in the view the feet of a box are."""
+        area = self._areas.get(camera)
+        if area is None or (area[2:] <= area[:2]).any():
+            return len(SIDES) - 1
+        x, y = (_feet(box) - area[:2]) / (area[2:] - area[:2])
+        near = np.array([x, 1 - x, y, 1 - y])
+        return int(near.argmin()) if near.min() < _BORDER else len(SIDES) - 1
+
+    def log_rates(self, earlier: Sequence[Tracklet], later: Tracklet) -> Float:
+        """How likely each of the tracklets (N,) is to be followed, just then and there, by ``later``.
+
+        Returns:
+            (N,) natural logarithms of rates a second; only their differences mean something.
+        """
+        to = later.key.camera
+        side = self.side_of(to, later.entry_box)
+        gaps = np.array([later.start - tracklet.end for tracklet in earlier])
+        rates = np.zeros(len(earlier))
+        bins = _bin(gaps)
+        tables: dict[CameraId, tuple[Float, float, Float, float]] = {}
+        for n, tracklet in enumerate(earlier):
+            origin = tracklet.key.camera
+            if origin not in tables:
+                tables[origin] = self._table(origin, to, side)
+            density, reached, leave, enter = tables[origin]
+            leaving = leave[self.side_of(origin, tracklet.exit_box)]
+            rates[n] = density[bins[n]] + reached + leaving + enter
+        rates -= np.log(np.maximum(gaps, _SHORTEST))  # from a density of logarithms to one of seconds
+        return rates
+
+    def rate(self, earlier: Tracklet, later: Tracklet) -> float:
+        """`log_rates` of one pair."""
+        return float(self.log_rates([earlier], later)[0])
+
+    def _table(self, origin: CameraId, to: CameraId, side: int) -> tuple[Float, float, Float, float]:
+        """Logarithms: density of the log time by bin, of going there at all, of the sides left and entered."""
+        way = (origin, to)
+        times = self._times.get(way, np.zeros(_BINS))
+        seen = float(times.sum())
+        smooth = np.convolve(times, _KERNEL / _KERNEL.sum(), mode="same")
+        density = (smooth + _PRIOR * _TYPICAL_SHAPE) / (smooth.sum() + _PRIOR) / _STEP
+        leaving = sum(float(counts.sum()) for (start, _), counts in self._times.items() if start == origin)
+        reached = (seen + _NEXT_PRIOR / max(1, len(self._cameras))) / (leaving + _NEXT_PRIOR)
+        leave = self._side_ratios(self._leave, way, [other for other in self._leave if other[0] == origin])
+        enter = self._side_ratios(self._enter, way, [other for other in self._enter if other[1] == to])
+        return np.log(density), float(np.log(reached)), leave, float(enter[side])
+
+    def _side_ratios(self, counts: Mapping[Way, Float], way: Way, all_ways: Sequence[Way]) -> Float:
+        """(5,) logarithms of how much more often each side is taken on this way than on any."""
+        own = counts.get(way, np.zeros(len(SIDES)))
+        every = sum((counts[other] for other in all_ways), np.zeros(len(SIDES)))
+        usual = (every + 1) / (every.sum() + len(SIDES))
+        ratios: Float = np.log((own + _SIDE_PRIOR * usual) / (own.sum() + _SIDE_PRIOR) / usual)
+        return ratios
+
+    def learned(self, least: float = 3.0) -> list[LearnedLink]:
+        """The ways between different cameras that at least so many transits speak for, by origin and share."""
+        links = []
+        for (origin, to), times in self._times.items():
+            total = float(times.sum())
+            if origin == to or total < least:
+                continue
+            leaving = sum(float(c.sum()) for (start, end), c in self._times.items() if start == origin != end)
+            low, median, high = (_quantile(times, share) for share in (0.05, 0.5, 0.95))
+            leave, enter = (SIDES[int(sides[(origin, to)].argmax())] for sides in (self._leave, self._enter))
+            links.append(LearnedLink(origin, to, total, total / leaving, median, (low, high), leave, enter))
+        return sorted(links, key=lambda link: (link.origin, -link.share, link.to))
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes; JSON-able."""
+        return {
+            "ways": [
+                [*way, times.tolist(), self._leave[way].tolist(), self._enter[way].tolist()]
+                for way, times in self._times.items()
+            ],
+            "areas": {str(camera): area.tolist() for camera, area in self._areas.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier run."""
+        for origin, to, times, leave, enter in state["ways"]:
+            way = (CameraId(origin), CameraId(to))
+            self._times[way], self._leave[way], self._enter[way] = (
+                np.array(each, float) for each in (times, leave, enter)
+            )
+        self._areas = {CameraId(camera): np.array(area) for camera, area in state["areas"].items()}
+        self._cameras |= set(self._areas)
+
+
+def _bin(seconds: Float) -> npt.NDArray[np.int64]:
+    place = np.floor(np.log(np.maximum(seconds, _SHORTEST) / _SHORTEST) / _STEP).astype(np.int64)
+    bins: npt.NDArray[np.int64] = np.clip(place, 0, _BINS - 1)
+    return bins
+
+
+def _quantile(times: Float, share: float) -> float:
+    """Seconds below which a share of a histogram of logarithms lies, linear inside a bin."""
+    summed = np.concatenate([[0.0], np.cumsum(times)]) / times.sum()
+    edges = np.log(_SHORTEST) + _STEP * np.arange(_BINS + 1)
+    return float(np.exp(np.interp(share, summed, edges)))
+
+
+def _feet(box: npt.NDArray[np.float32]) -> Float:
+    """Middle of the lower edge."""
+    return np.array([(box[0] + box[2]) / 2, box[3]], np.float64)
+
+
+def _typical_shape() -> Float:
+    shape = np.exp(-0.5 * ((_CENTRES - _TYPICAL) / _TYPICAL_SPREAD) ** 2)
+    total: Float = shape / shape.sum()
+    return total
+
+
+_TYPICAL_SHAPE = _typical_shape()

@@ -1,0 +1,111 @@
+"""Offline decisions over all tracklets."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from reid.clustering import Constraints, cluster
+from reid.topology import CameraLink, Topology
+from reid.tracklets import CameraId, Tracklet, TrackletKey
+
+CAMERAS = [CameraId(name) for name in "abc"]
+D = 64
+
+
+def site(people=15, seed=0, noise=0.5, hops=3):
+    """Everybody walks through the three cameras, one after the other."""
+    rng = np.random.default_rng(seed)
+    looks = rng.normal(size=(people, D)) + 1.0
+    tracklets, who = [], []
+    for person in range(people):
+        for hop in range(hops):
+            camera = CAMERAS[(person + hop) % 3]
+            start = 2.0 * person + 15.0 * hop
+            views = looks[person] + noise * rng.normal(size=(5, D))
+            views = (views / np.linalg.norm(views, axis=1, keepdims=True)).astype(np.float32)
+            mean = views.mean(axis=0) / np.linalg.norm(views.mean(axis=0))
+            box = np.array([0, 0, 40, 100], np.float32) + 10 * person
+            tracklets.append(
+                Tracklet(
+                    TrackletKey(camera, person * hops + hop + 1), start, start + 6, box, box, mean, views, 30, 5.0
+                )
+            )
+            who.append(person)
+    return tracklets, dict(zip([tracklet.key for tracklet in tracklets], who, strict=True))
+
+
+def agreement(result, who):
+    """Share of pairs on which the clusters agree with the truth, of those that either puts together."""
+    labels = result.labels
+    people = np.array([who[tracklet.key] for tracklet in result.tracklets])
+    ours, truth = labels[:, None] == labels, people[:, None] == people
+    pairs = np.triu(np.ones_like(ours), 1)
+    return (ours & truth & pairs).sum() / ((ours | truth) & pairs).sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_everybody_is_one_cluster(seed):
+    tracklets, who = site(seed=seed)
+    assert agreement(cluster(tracklets, Topology([], 0.5)), who) > 0.95
+
+
+def test_the_order_of_tracklets_does_not_matter():
+    tracklets, _ = site()
+    straight = cluster(tracklets, Topology([], 0.5))
+    shuffled = cluster(
+        [tracklets[i] for i in np.random.default_rng(0).permutation(len(tracklets))], Topology([], 0.5)
+    )
+    assert [t.key for t in straight.tracklets] == [t.key for t in shuffled.tracklets]
+    assert straight.labels.tolist() == shuffled.labels.tolist()
+
+
+def test_nobody_is_in_two_places_at_once():
+    tracklets, _ = site(people=20, noise=3.0)  # looks say nothing
+    result = cluster(tracklets, Topology([], 0.5), false_link_rate=0.4)
+    for label in np.unique(result.labels):
+        times = sorted(
+            (t.start, t.end) for t, own in zip(result.tracklets, result.labels, strict=True) if own == label
+        )
+        assert all(a[1] <= b[0] + 0.5 for a, b in pairwise(times))
+
+
+def test_camera_links_are_kept():
+    tracklets, _ = site()
+    links = [CameraLink(origin=CAMERAS[0], to=CAMERAS[1], seconds=(0, 60))]
+    topology = Topology(links, 0.5)
+    result = cluster(tracklets, topology)
+    for label in np.unique(result.labels):
+        members = [t for t, own in zip(result.tracklets, result.labels, strict=True) if own == label]
+        assert all(topology.can_follow(a, b) for a, b in pairwise(members))
+
+
+def test_a_persons_word_goes_before_everything():
+    tracklets, who = site()
+    keys = [tracklet.key for tracklet in tracklets]
+    same, other = [key for key in keys if who[key] == 3], [key for key in keys if who[key] == 7]
+    constraints = Constraints(together=[(same[0], other[0])], apart=[(same[1], same[2])])
+    result = cluster(tracklets, Topology([], 0.5), constraints=constraints)
+    label = {t.key: int(own) for t, own in zip(result.tracklets, result.labels, strict=True)}
+    assert label[same[0]] == label[other[0]]
+    assert label[same[1]] != label[same[2]]
+
+
+def test_little_is_no_problem():
+    tracklets, _ = site()
+    assert cluster([], Topology([], 0.5)).labels.tolist() == []
+    assert cluster(tracklets[:1], Topology([], 0.5)).labels.tolist() == [0]
+    blind = Tracklet(
+        TrackletKey(CAMERAS[0], 99),
+        0,
+        1,
+        tracklets[0].entry_box,
+        tracklets[0].exit_box,
+        None,
+        np.zeros((0, 0), np.float32),
+        3,
+        0,
+    )
+    assert sorted(cluster([blind, tracklets[3]], Topology([], 0.5)).labels.tolist()) == [0, 1]

@@ -1,0 +1,72 @@
+"""Joint decisions about who is who."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reid.gallery import Identity
+from reid.matching import Match, ReturnShare, assign, joint_probabilities, with_probabilities
+from reid.tracklets import IdentityId
+
+
+def match(identity, nats):
+    return Match(Identity(IdentityId(identity)), 0.5, nats, 0.0, 0.0)
+
+
+def by_enumeration(log_odds):
+    """Probabilities of pairs from all partial matchings."""
+    rows, columns = log_odds.shape
+    weights, total = np.zeros_like(log_odds), 0.0
+    targets = [*range(columns), *[-1] * rows]
+    for chosen in set(permutations(targets, rows)):
+        worth = np.exp(sum(log_odds[row, column] for row, column in enumerate(chosen) if column >= 0))
+        total += worth
+        for row, column in enumerate(chosen):
+            if column >= 0:
+                weights[row, column] += worth
+    return weights / total
+
+
+@given(st.integers(0, 10_000))
+def test_joint_probabilities_are_close_to_those_of_all_matchings(seed):
+    rng = np.random.default_rng(seed)
+    log_odds = rng.normal(0, 3, (3, 3))
+    log_odds[rng.random((3, 3)) < 0.3] = -np.inf
+    np.testing.assert_allclose(joint_probabilities(log_odds), by_enumeration(log_odds), atol=0.12)
+
+
+def test_on_a_tree_they_are_exact():
+    log_odds = np.array([[2.0, 1.0, -np.inf], [-np.inf, 1.5, 0.5]])
+    np.testing.assert_allclose(joint_probabilities(log_odds), by_enumeration(log_odds), atol=1e-6)
+
+
+def test_a_rival_who_needs_the_identity_more_lowers_the_probability():
+    alone = assign({"a": [match(1, 2.0)]})["a"].probability
+    both = assign({"a": [match(1, 2.0)], "b": [match(1, 6.0)]})
+    assert set(both) == {"b"}
+    assert alone == pytest.approx(1 / (1 + np.exp(-2.0)))
+    contested = assign({"a": [match(1, 2.0), match(2, 1.0)], "b": [match(1, 6.0)]})
+    assert contested["a"].identity.id == 2
+
+
+def test_candidates_share_one_probability_with_somebody_new():
+    first, second = with_probabilities([match(1, 3.0), match(2, 3.0)])
+    assert first.probability == second.probability == pytest.approx(np.exp(3) / (1 + 2 * np.exp(3)))
+
+
+def test_evidence_against_is_no_match():
+    assert assign({"a": [match(1, -0.5)]}) == {}
+    assert assign({}) == {}
+
+
+def test_how_often_people_come_back_is_learned():
+    returns = ReturnShare()
+    assert returns.log_odds == 0
+    for _ in range(1000):
+        returns.add(0.9)
+    assert returns.log_odds == pytest.approx(np.log(9), abs=0.1)
