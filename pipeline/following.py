@@ -63,10 +63,6 @@ class Follower:
         """Take the next frame of a camera and what was detected in it."""
         with self.statistics.stage("track"):
             tracks = self._trackers[frame.camera].update(detections, frame.time)
-        return self.link(frame, detections, tracks)
-
-    def link(self, frame: Frame, detections: Detections, tracks: Sequence[Track]) -> FrameResult:
-        """Take the next frame of a camera with its tracks, from wherever they are."""
         self.statistics.frames[frame.camera] += 1
         self._last_time[frame.camera] = frame.time
         return self._result(frame.camera, frame.time, frame, tracks, detections)

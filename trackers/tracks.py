@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import NewType
@@ -61,6 +62,29 @@ class Detections:
         """No detections."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
+    @classmethod
+    def of_frames(
+        cls,
+        counts: Sequence[int],
+        boxes: FloatArray,
+        scores: FloatArray,
+        embeddings: FloatArray | None = None,
+        embedded: BoolArray | None = None,
+    ) -> list[Detections]:
+        """The detections of successive frames, which have ``counts`` of them; checked all at once."""
+        whole = cls(boxes, scores, embeddings, embedded)
+        if sum(counts) != len(whole):
+            raise ValueError(f"counts must add up to the {len(whole)} detections, got {sum(counts)}")
+        frames, start = [], 0
+        for count in counts:
+            part = slice(start, start + count)
+            start += count
+            frame = object.__new__(cls)
+            for name, values in zip(_ARRAYS, (boxes, scores, embeddings, embedded), strict=True):
+                object.__setattr__(frame, name, None if values is None else values[part])
+            frames.append(frame)
+        return frames
+
     def select(self, index: BoolArray | IntArray) -> Detections:
         """The detections at a mask (N,) or at indices (K,), in that order."""
         return Detections(
@@ -75,6 +99,9 @@ class Detections:
         embeddings = np.zeros((len(self), rows.shape[1]), np.float32)
         embeddings[wanted] = rows
         return replace(self, embeddings=embeddings, embedded=wanted.copy())
+
+
+_ARRAYS = tuple(field.name for field in fields(Detections))
 
 
 class TrackState(Enum):
