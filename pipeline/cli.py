@@ -1,4 +1,4 @@
-"""The command line: `run` by default, `evaluate`, `replay`, `doctor`, `reid`, `benchmark`. Prints; decides nothing."""
+"""The command line: `run` by default and the sub-commands. Prints; decides nothing."""
 
 from __future__ import annotations
 

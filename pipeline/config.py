@@ -124,10 +124,7 @@ def load(
         if wanted and isinstance(sinks, list) and kind not in kinds_of(sinks):
             sinks.append({"type": kind})
     made_with = {key: layers.data.pop(key, None) or {} for key in RECORD}
-    weights = _demanded_weights(file, made_with["weights"])
-    for section in ("detector", "embedder"):
-        if any(change.startswith((f"{section}.weights=", f"{section}.type=")) for change in changes):
-            weights.pop(section, None)
+    weights = _demanded_weights(file, made_with["weights"], changes)
     config = layers.checked(Config, cross_faults)
     if isinstance(made_with["environment"], dict):
         runfolder.warn_of_other_versions(sources, made_with["environment"])
@@ -158,10 +155,15 @@ def load_decisions(run: Path, preset: str | None = None, changes: Sequence[str] 
     return load(record, None, changes, decisions=None if preset is None else _preset(preset))
 
 
-def _demanded_weights(file: YamlFile, record: object) -> dict[str, str]:
-    """sha256 by section, from the part `weights` of a run.yaml."""
+def _demanded_weights(file: YamlFile, record: object, changes: Sequence[str]) -> dict[str, str]:
+    """sha256 by section, from the part `weights` of a run.yaml; not of what is changed."""
+    changed = {change.partition("=")[0] for change in changes}
     try:
-        return {key: str(value["sha256"]) for key, value in record.items()}  # type: ignore[attr-defined]
+        return {
+            key: str(value["sha256"])
+            for key, value in record.items()  # type: ignore[attr-defined]
+            if not changed & {f"{key}.weights", f"{key}.type"}
+        }
     except (AttributeError, KeyError, TypeError):
         line = file.line(("weights",))
         text = "weights: must hold `sha256` for each part; correct it, or take the entry out of `weights`"

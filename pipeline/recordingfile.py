@@ -1,10 +1,10 @@
 """The file of a recording: an SQLite database of blocks, each about a second of one camera as packed arrays.
 
-Tables: ``cameras``, ``blocks``, ``ends`` (when a camera was over), ``crops``, and ``run`` with the row ``finished``
-once the run has ended in order. A block's ``state`` is zlib over its columns, each prepared so that zlib finds
-something: numbers that rise are stored as differences, numbers of many bytes are taken apart into first bytes,
-second bytes and so on, and a track's box is stored as what it has not in common with the detected one, bit by bit.
-All of that is exact. ``embeddings`` are half precision, the only rounding there is.
+Tables: ``cameras``, ``blocks``, ``ends`` (when a camera was over), ``crops``, and ``run`` with the row
+``finished`` once the run has ended in order. A block's ``state`` is zlib over its columns, each prepared so that
+zlib finds something: numbers that rise are stored as differences, numbers of many bytes are taken apart into first
+bytes, second bytes and so on, and a track's box is stored as what it has not in common with the detected one, bit
+by bit. All of that is exact. ``embeddings`` are half precision, the only rounding there is.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ COLUMNS = (
     "packed, embeddings, checksum"
 )
 
+INSERT = f"INSERT INTO blocks ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
 NO_EMBEDDER = -1  # dimension of detections that were given without embeddings
 _WORTH = 0.95  # embeddings are packed if that makes them smaller than this share
 
@@ -214,7 +215,8 @@ class _Columns:
 
 def _steps(rising: Int) -> Int:
     """Differences from each number to the next, the first one from 0."""
-    return np.diff(rising, prepend=np.int64(0))
+    steps: Int = np.diff(rising, prepend=np.int64(0))
+    return steps
 
 
 def _apart(column: Array) -> bytes:

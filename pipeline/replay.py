@@ -22,6 +22,7 @@ from pipeline.sinks import Sink, SinkSite
 from pipeline.sinks.identities import IdentitiesSettings
 from pipeline.sinks.mot import MotSettings
 from pipeline.summary import peak_memory_mb
+from pipeline.yamlfile import YamlFile
 from reid.tracklets import CameraId
 from trackers import Detections, Track, Tracker, TrackId, TrackState
 from trackers.tracks import BoolArray
@@ -147,7 +148,6 @@ def run(
         OutputError: if the folder cannot be used.
     """
     with Recording(source) as recording:
-        old = configuration.load_decisions(source)
         loaded = configuration.load_decisions(source, preset, changes)
         names = [camera.name for camera in loaded.config.cameras]
         unknown = [camera.name for camera in recording.cameras if camera.name not in names]
@@ -156,7 +156,7 @@ def run(
                 f"{recording.path}: has cameras that {source / runfolder.RECORD} does not know: "
                 f"{', '.join(unknown)}; put the files of one run together again"
             )
-        sinks = [IdentitiesSettings(), MotSettings()]
+        sinks: list[IdentitiesSettings | MotSettings] = [IdentitiesSettings(), MotSettings()]
         config = loaded.config.model_copy(update={"sinks": sinks})
         inputs = [runfolder.Input("recording", source / FOLDER)]
         runfolder.prepare(output, names, inputs, overwrite=overwrite)
@@ -164,8 +164,9 @@ def run(
             part: {"path": str(getattr(getattr(config, part), "weights", "")), "sha256": sha256}
             for part, sha256 in loaded.weights.items()
         }
-        runfolder.write_record(output, configuration.dump(config, loaded.folder), weights)
-        track = track or config.tracker != old.config.tracker
+        record = configuration.dump(config, loaded.folder)
+        track = track or record["tracker"] != YamlFile(source / runfolder.RECORD).data["tracker"]
+        runfolder.write_record(output, record, weights)
         replay = Replay(recording, config, track=track)
         site = SinkSite(output, recording.cameras, threading.Event())
         started = time.perf_counter()

@@ -96,11 +96,15 @@ def view_qualities(boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.float
         scores: (..., N) in [0, 1].
     """
     boxes, scores = boxes.astype(np.float64), scores.astype(np.float64)
+    alone: FloatArray = np.maximum(scores, 1e-3).astype(np.float32)
+    if scores.shape[-1] == 1:
+        return alone
     own, other = boxes[..., :, None, :], boxes[..., None, :, :]
     overlap = np.minimum(own[..., 2:], other[..., 2:]) - np.maximum(own[..., :2], other[..., :2])
-    shared = np.prod(np.clip(overlap, 0, None), axis=-1)
+    np.maximum(overlap, 0, out=overlap)
+    shared = overlap[..., 0] * overlap[..., 1]
     in_front = other[..., 3] > own[..., 3]  # (i, j): j stands in front of i
-    area = np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
-    covered = np.where(in_front, shared, 0.0).max(axis=-1) / area
+    area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+    covered = (shared * in_front).max(axis=-1) / area
     quality: FloatArray = np.maximum(scores * (1 - covered), 1e-3).astype(np.float32)
     return quality

@@ -1,11 +1,11 @@
-"""The recording: all that trackers and linker were given, so that they can be run again without video and models."""
+"""The recording: all that trackers and linker were given, so that they can run again without video and models."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,9 @@ from pipeline.errors import OutputError
 from pipeline.frames import CameraInfo, FrameResult
 from pipeline.recordingfile import (
     APPLICATION,
-    COLUMNS,
     FILE,
     FOLDER,
+    INSERT,
     NO_EMBEDDER,
     SCHEMA,
     VERSION,
@@ -31,7 +31,7 @@ from pipeline.sinks.crops import Crop, CropPicker
 from reid.tracklets import CameraId
 from trackers.tracks import Detections, Track, TrackState
 
-_BLOCK = f"INSERT INTO blocks ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
+_PAGE = 1024  # bytes; a block fills its last page by half on average
 
 
 class RecordingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -53,9 +53,10 @@ class RecordingSettings(BaseModel, frozen=True, extra="forbid"):
 class RecordingSink:
     """Writes recording/recording.db (`pipeline.recordingfile`).
 
-    Each `interval`, by the camera's clock or by the computer's, whichever is sooner, what has come of all cameras
-    is written in one transaction: what is on disk is the run from its beginning to one moment, whatever happens to
-    the program. Readers may look on meanwhile. Memory: `interval` seconds of detections, 2 D bytes an embedding;
+    Each `interval` what has come of all cameras is written in one transaction: what is on disk is the run from its
+    beginning to one moment, whatever happens to the program. It is counted by the cameras' clock and, with a live
+    camera, by the computer's too, so that a camera that stands still does not hold up the others. Readers may look
+    on meanwhile. Memory: `interval` seconds of detections, 2 D bytes an embedding;
     with crops 8 numbers a live track and the JPEGs of `interval`.
 
     Raises:
@@ -69,7 +70,7 @@ class RecordingSink:
         self._offsets: dict[CameraId, tuple[int, int]] = {}
         self._ends: dict[CameraId, tuple[int, float]] = {}
         self._number = 0
-        self._written = time.monotonic()
+        self._written, self._live = time.monotonic(), any(camera.live for camera in site.cameras)
         with writing(self._path), self._guarded():
             self._path.parent.mkdir(exist_ok=True)
             self._database = _created(self._path, site.cameras)
@@ -100,15 +101,13 @@ class RecordingSink:
                 self._flush()
                 with self._database as database:
                     database.execute("INSERT INTO run VALUES ('finished', '1')")
-                try:
+                with suppress(sqlite3.OperationalError):  # somebody reads it: complete, but it stays in two parts
                     self._database.execute("PRAGMA journal_mode = DELETE")
-                except sqlite3.OperationalError:
-                    pass  # somebody reads it: the file is complete, but stays in two parts until it is read again
             finally:
                 self._database.close()
 
     def _is_due(self, pending: _Pending, now: float, dimension: int) -> bool:
-        if time.monotonic() - self._written >= self._interval:
+        if self._live and time.monotonic() - self._written >= self._interval:
             return True
         return bool(pending) and (now - pending.start >= self._interval or pending.dimension != dimension)
 
@@ -120,7 +119,7 @@ class RecordingSink:
                     database.execute("UPDATE cameras SET x = ?, y = ? WHERE name = ?", (x, y, camera))
             for name, pending in self._pending.items():
                 if pending:
-                    database.execute(_BLOCK, pack(pending.camera, pending.block()))
+                    database.execute(INSERT, pack(pending.camera, pending.block()))
                     self._pending[name] = _Pending(pending.camera)
             for camera, (number, moment) in self._ends.items():
                 place = self._pending[camera].camera
@@ -219,6 +218,7 @@ def _created(path: Path, cameras: Sequence[CameraInfo]) -> sqlite3.Connection:
     for old in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
         old.unlink(missing_ok=True)
     database = sqlite3.connect(path, check_same_thread=False)
+    database.execute(f"PRAGMA page_size = {_PAGE}")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.executescript(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {SCHEMA}")
