@@ -278,6 +278,8 @@ def _frames_of(camera: CameraId, block: Block) -> Iterator[RecordedFrame]:
 
 def _tracks_of(camera: CameraId, block: Block) -> list[RecordedTrack]:
     """Every track of a camera from all that was recorded of it."""
+    if len(block.tracks) == 0:
+        return []
     detection = block.detection_rows()
     frame = np.repeat(np.arange(len(block)), block.seen)
     scores = block.scores[detection]
