@@ -233,7 +233,8 @@ class Recording:
 
     def _rows(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
         with self._guarded():
-            yield from self._database.execute(statement, values)
+            for row in self._database.execute(statement, values):  # noqa: UP028 - it would close the cursor later
+                yield row
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
