@@ -210,7 +210,9 @@ class _Columns:
         size = width * int(np.prod(shape))
         part = self._data[self._place : self._place + size]
         self._place += size
-        return np.ascontiguousarray(part.reshape(width, -1).T).view(kind).reshape(shape)
+        together = np.ascontiguousarray(part.reshape(width, -1).T)
+        column: Array = together.view(kind).reshape(shape)
+        return column
 
 
 def _steps(rising: Int) -> Int:

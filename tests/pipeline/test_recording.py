@@ -10,19 +10,17 @@ import subprocess
 import sys
 import threading
 from itertools import islice
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchmarks.recording import Site as DrawnSite
 from benchmarks.recording import write
 from pipeline.errors import OutputError, RecordingError
 from pipeline.frames import CameraInfo, Frame, FrameResult
 from pipeline.recording import RecordedEnd, RecordedFrame, Recording
-from pipeline.recordingfile import Block, joined, pack, unpack
 from pipeline.sinks import SinkSite
 from pipeline.sinks.crops import HEIGHT, MOST, SPACING
 from pipeline.sinks.recording import RecordingSettings
@@ -109,14 +107,14 @@ def test_what_was_written_comes_back_bit_by_bit_and_in_order(drawn):
             assert_same(recorded, result)
         assert [event.camera for event in events[-2:] if isinstance(event, RecordedEnd)] == ["c0", "c1"]
         assert sum(len(frame.tracks) for frame in frames) > 200
-        assert sum(frame.detections.embedded.sum() for frame in frames) > 50
+        assert sum(len(track.views) for track in recording.tracklets()) > 50
 
 
 def test_tracklets_are_what_the_frames_say(drawn):
     folder, results = drawn
     with Recording(folder) as recording:
         tracks = {(track.camera, track.track): track for track in recording.tracklets()}
-    wanted = {}
+    wanted: dict[tuple[CameraId, int], list[Any]] = {}
     for result in results:
         seen = [track for track in result.tracks if track.state is TrackState.CONFIRMED]
         for track, quality in zip(seen, observation_qualities(seen), strict=True):
@@ -133,40 +131,6 @@ def test_tracklets_are_what_the_frames_say(drawn):
         views = [i for i, (_, own, _) in enumerate(observations) if own.embedding is not None]
         assert track.views.tolist() == views
         np.testing.assert_array_equal(track.embeddings, [observations[i][1].embedding for i in views])
-
-
-@given(st.data())
-def test_a_block_is_packed_without_loss(data):
-    seed = data.draw(st.integers(0, 2**32 - 1))
-    frames, dimension = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([None, 0, 3, 64]))
-    rng = np.random.default_rng(seed)
-    found = rng.integers(0, 4, frames)
-    seen = np.array([rng.integers(0, count + 1) for count in found])
-    over = rng.integers(0, 3, frames)
-    count, rows = int(found.sum()), int(seen.sum())
-    embedded = rng.random(count) < (0.5 if dimension is not None else 0)
-    looks = None if dimension is None else rng.normal(size=(int(embedded.sum()), dimension)).astype(np.float16)
-    block = Block(
-        np.cumsum(rng.integers(1, 9, frames)),
-        np.cumsum(rng.integers(1, 2**33, frames)),
-        np.cumsum(rng.random(frames)) + rng.choice([0.0, -3.0, 1.77e9]),
-        found,
-        seen,
-        over,
-        (rng.normal(size=(count, 4)) * 1000).astype(np.float32),
-        rng.random(count, np.float32),
-        embedded,
-        rng.integers(1, 2**31, rows),
-        (rng.normal(size=(rows, 4)) * 1000).astype(np.float32),
-        np.concatenate([rng.permutation(n)[:k] for n, k in zip(found, seen, strict=True)]).astype(np.int64),
-        rng.integers(1, 2**31, int(over.sum())),
-        looks,
-    )
-    again = unpack(pack(7, block))
-    for name in Block.__slots__:
-        np.testing.assert_array_equal(
-            getattr(again, name), getattr(block, name), strict=getattr(block, name) is not None, err_msg=name
-        )
 
 
 def test_while_it_is_written_all_but_the_last_second_is_there(tmp_path):
@@ -226,7 +190,7 @@ def test_a_killed_run_leaves_a_recording(tmp_path):
         assert not recording.finished
         events = list(recording.events())
         assert [event.number for event in events] == list(range(len(events)))
-        assert last - 11 <= events[-1].index
+        assert last / 10 - events[-1].time <= 1.1
         for recorded in islice(recording.frames(YARD), 40):
             assert_same(recorded, result(YARD, recorded.index))
         assert recording.crops(GATE, 1)
@@ -276,6 +240,7 @@ def test_crops_are_few_small_and_spread(tmp_path):
     assert times[-1] > 70
     for crop in crops:
         picture = cv2.imdecode(np.frombuffer(crop.jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
         assert 0 < picture.shape[0] <= HEIGHT
         assert abs(int(picture.mean()) - crop.frame % 250) < 4
         np.testing.assert_array_equal(crop.box, result(GATE, crop.frame, count=1).detections.boxes[0])
@@ -330,37 +295,3 @@ def test_what_stands_in_the_way_is_named(tmp_path):
     (tmp_path / "recording").write_text("in the way")
     with pytest.raises(OutputError, match="recording"):
         sink_at(tmp_path)
-
-
-def test_detections_of_frames_are_checked_together():
-    boxes = np.array([box(100), box(200), box(300)], np.float32)
-    scores = np.ones(3, np.float32)
-    parts = Detections.of_frames([1, 0, 2], boxes, scores)
-    assert [len(part) for part in parts] == [1, 0, 2]
-    np.testing.assert_array_equal(parts[2].boxes, boxes[1:])
-    with pytest.raises(ValueError, match="add up to the 3"):
-        Detections.of_frames([1, 1], boxes, scores)
-    with pytest.raises(ValueError, match="finite"):
-        Detections.of_frames([3], boxes[:, ::-1].copy(), scores)
-    assert joined([unpack(pack(0, block_of(3))), unpack(pack(0, block_of(2)))]).found.tolist() == [1, 1, 1, 1, 1]
-
-
-def block_of(frames: int) -> Block:
-    """Frames with one detection and no track each."""
-    rise, none = np.arange(frames, dtype=np.int64), np.zeros(0, np.int64)
-    return Block(
-        rise,
-        rise,
-        rise / 10,
-        np.ones(frames, np.int64),
-        np.zeros(frames, np.int64),
-        np.zeros(frames, np.int64),
-        np.tile(np.array(box(50), np.float32), (frames, 1)),
-        np.ones(frames, np.float32),
-        np.zeros(frames, bool),
-        none,
-        np.zeros((0, 4), np.float32),
-        none,
-        none,
-        None,
-    )

@@ -72,7 +72,8 @@ def test_a_seen_track_names_its_detection_and_no_other_does(settings):
         noise = [box(*rng.uniform(100, 900, 2)) for _ in range(3)]
         order = rng.permutation(len(people) + len(noise))
         scores = np.array([0.9] * len(people) + [0.05] * len(noise), np.float32)[order]
-        found = detections(np.array([*people, *noise])[order], scores, unit_rows(*order))
+        looks = unit_rows(*order)
+        found = detections(np.array([*people, *noise])[order], scores, looks)
         for track in tracker.update(found, step / 10):
             if track.state is not TrackState.CONFIRMED:
                 assert track.detection is None
@@ -80,7 +81,7 @@ def test_a_seen_track_names_its_detection_and_no_other_does(settings):
                 continue
             assert type(track.detection) is int
             assert track.score == found.scores[track.detection]
-            np.testing.assert_array_equal(track.embedding, found.embeddings[track.detection])
+            np.testing.assert_array_equal(track.embedding, looks[track.detection])
             compared += 1
     assert compared > 40
     assert unseen > 2
