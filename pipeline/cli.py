@@ -1,4 +1,4 @@
-"""The command line: `run` by default, `evaluate`, `doctor`, `reid`, `benchmark`. Prints; decides nothing."""
+"""The command line: `run` by default and the sub-commands. Prints; decides nothing."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/DATE-TIME.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
+@click.option("--record", is_flag=True, help="Also write recording/, from which `replay` decides again.")
 @click.option("--show", is_flag=True, help="Preview window for each camera; q ends the run.")
 @click.option("--verbose", is_flag=True, help="Log what is chosen and why, and full traces of faults.")
 @click.pass_context
@@ -81,6 +82,7 @@ def cli(
     changes: tuple[str, ...],
     output: Path | None,
     overwrite: bool,
+    record: bool,
     show: bool,
     verbose: bool,
 ) -> int:
@@ -93,8 +95,8 @@ def cli(
         raise click.UsageError("--sources is missing: give a cams.yaml that lists the cameras (docs/tutorial.md)")
     from pipeline import config
 
-    loaded = config.load(sources, preset, changes, show=show)
-    return _run(loaded, output or Path("runs") / time.strftime("%Y%m%d-%H%M%S"), overwrite=overwrite)
+    loaded = config.load(sources, preset, changes, show=show, record=record)
+    return _run(loaded, output or _new_folder(), overwrite=overwrite)
 
 
 def _refuse_misplaced(context: click.Context) -> None:
@@ -128,6 +130,31 @@ def evaluate(run: Path, truth: Path, people: Path | None, json_file: Path | None
     console.print(scoring.evaluation_tables(evaluation))
     if json_file is not None:
         write_json(json_file, evaluation.to_dict())
+    return 0
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--config", "preset", help="Take tracker and linker of this preset, or YAML file.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change tracker, linker or links; repeatable.",
+)
+@click.option("--track", is_flag=True, help="Run the trackers again even with the settings of the run.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the new run. Default: runs/DATE-TIME.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
+def replay(
+    run: Path, preset: str | None, changes: tuple[str, ...], track: bool, output: Path | None, overwrite: bool
+) -> int:
+    """Track and link a recorded run again with other settings: no video, no model."""
+    from pipeline import replay as replaying
+
+    summary = replaying.run(run, output or _new_folder(), preset, changes, track=track, overwrite=overwrite)
+    for line in replaying.lines_of(summary):
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -221,6 +248,10 @@ def _run(loaded: Any, output: Path, *, overwrite: bool) -> int:
     if signals.received:
         return INTERRUPTED
     return CAMERA_FAILED if summary["failed"] else 0
+
+
+def _new_folder() -> Path:
+    return Path("runs") / time.strftime("%Y%m%d-%H%M%S")
 
 
 def _print_error(message: str) -> None:

@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.faults import nearest
 from pipeline.layers import Layers
 from pipeline.sinks import SinkSettings
-from pipeline.sources.address import lasting
+from pipeline.sources.address import lasting, redact
 from pipeline.sources.base import CameraSettings
 from pipeline.yamlfile import YamlFile
 from reid.embedder import EmbedderSettings
@@ -31,6 +31,7 @@ SECTIONS = ("detector", "embedder", "tracker", "linker", "sinks", "runtime")
 _KEYS = (*SECTIONS, "cameras", "links")
 _PRESET_RULE = "a preset holds processing settings only; cameras and links go into cams.yaml"
 RECORD = ("environment", "weights")  # what run.yaml holds beside the configuration
+DECISIONS = ("tracker", "linker", "links")  # what can change when a recording is run again
 
 
 class RuntimeSettings(BaseModel, frozen=True, extra="forbid"):
@@ -79,7 +80,13 @@ class LoadedConfig:
 
 
 def load(
-    sources: Path, preset: str | None = None, changes: Sequence[str] = (), *, show: bool = False
+    sources: Path,
+    preset: str | None = None,
+    changes: Sequence[str] = (),
+    *,
+    show: bool = False,
+    record: bool = False,
+    decisions: YamlFile | None = None,
 ) -> LoadedConfig:
     """Read a configuration.
 
@@ -88,6 +95,8 @@ def load(
         preset: name of a file in configs/, or a path to a YAML file of the same form; None: default.
         changes: ``section.key=value`` each; the last word.
         show: add the preview window to the sinks.
+        record: add the recording to the sinks.
+        decisions: a preset whose tracker and linker replace those of ``sources``.
 
     Raises:
         ConfigError: with a line for every fault: file, line, key, rule, value.
@@ -106,26 +115,55 @@ def load(
         )
     remedy = "settings of the processing go into a preset (--config) or --set"
     layers.add(file, ("cameras", "links", *((*SECTIONS, *RECORD) if is_run else ())), remedy, _KEYS)
+    if decisions is not None:
+        layers.replace(decisions, DECISIONS)
     for change in changes:
         layers.change(change)
     sinks = layers.data.get("sinks")
-    if show and isinstance(sinks, list) and "window" not in kinds_of(sinks):
-        sinks.append({"type": "window"})
-    record = {key: layers.data.pop(key, None) or {} for key in RECORD}
-    weights = _demanded_weights(file, record["weights"])
-    for section in ("detector", "embedder"):
-        if any(change.startswith(f"{section}.{key}=") for change in changes for key in ("weights", "type")):
-            weights.pop(section, None)
+    for kind, wanted in (("recording", record), ("window", show)):
+        if wanted and isinstance(sinks, list) and kind not in kinds_of(sinks):
+            sinks.append({"type": kind})
+    made_with = {key: layers.data.pop(key, None) or {} for key in RECORD}
+    weights = _demanded_weights(file, made_with["weights"], changes)
     config = layers.checked(Config, cross_faults)
-    if isinstance(record["environment"], dict):
-        runfolder.warn_of_other_versions(sources, record["environment"])
+    if isinstance(made_with["environment"], dict):
+        runfolder.warn_of_other_versions(sources, made_with["environment"])
     return LoadedConfig(config, sources.resolve().parent, weights)
 
 
-def _demanded_weights(file: YamlFile, record: object) -> dict[str, str]:
-    """sha256 by section, from the part `weights` of a run.yaml."""
+def load_decisions(run: Path, preset: str | None = None, changes: Sequence[str] = ()) -> LoadedConfig:
+    """The configuration of a run that is recorded, with another tracker, linker or links.
+
+    Args:
+        run: its folder.
+        preset: whose tracker and linker are taken; None: those of the run.
+        changes: ``section.key=value`` each.
+
+    Raises:
+        ConfigError: as `load`, and for a change of what a recording has fixed.
+    """
+    record = run / runfolder.RECORD
+    fixed = [change for change in changes if change.partition("=")[0].partition(".")[0] not in DECISIONS]
+    if fixed:
+        raise ConfigError(
+            "\n".join(
+                f"--set {redact(change)}: a recording has boxes and embeddings as they were made; only "
+                f"{', '.join(DECISIONS)} can change; for the rest run again: --sources {record}"
+                for change in fixed
+            )
+        )
+    return load(record, None, changes, decisions=None if preset is None else _preset(preset))
+
+
+def _demanded_weights(file: YamlFile, record: object, changes: Sequence[str]) -> dict[str, str]:
+    """sha256 by section, from the part `weights` of a run.yaml; not of what is changed."""
+    changed = {change.partition("=")[0] for change in changes}
     try:
-        return {key: str(value["sha256"]) for key, value in record.items()}  # type: ignore[attr-defined]
+        return {
+            key: str(value["sha256"])
+            for key, value in record.items()  # type: ignore[attr-defined]
+            if not changed & {f"{key}.weights", f"{key}.type"}
+        }
     except (AttributeError, KeyError, TypeError):
         line = file.line(("weights",))
         text = "weights: must hold `sha256` for each part; correct it, or take the entry out of `weights`"

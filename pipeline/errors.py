@@ -6,12 +6,22 @@ HandoffError
 ├── SourceError      a camera cannot be opened or read          exit code 2 (at the start), 3 (mid-run)
 ├── WeightsError     a weight file is absent or does not fit    exit code 2  (defined in reid.errors)
 ├── DataError        crops to train on or to score         exit code 2  (defined in reid.errors)
+├── RecordingError   a recording is missing or cannot be read   exit code 2
 └── TruthError       a truth or result file cannot be scored    exit code 2
 """
 
 from reid.errors import DataError, HandoffError, WeightsError
 
-__all__ = ["ConfigError", "DataError", "HandoffError", "OutputError", "SourceError", "TruthError", "WeightsError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "HandoffError",
+    "OutputError",
+    "RecordingError",
+    "SourceError",
+    "TruthError",
+    "WeightsError",
+]
 
 
 class ConfigError(HandoffError):
@@ -24,6 +34,10 @@ class OutputError(HandoffError):
 
 class SourceError(HandoffError):
     """A camera's source is missing, is not a video, holds no frames, or broke off."""
+
+
+class RecordingError(HandoffError):
+    """A recording is missing, is damaged, or is something else."""
 
 
 class TruthError(HandoffError):

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid.tracklets import CameraId, IdentityId, Link
-from trackers.tracks import Track, TrackId
+from trackers.tracks import Detections, Track, TrackId
 
 Image = npt.NDArray[np.uint8]
+NO_IMAGE: Image = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +23,7 @@ class Frame:
         camera: the camera's name in cams.yaml.
         index: position in the source, from 0; frames that a live camera dropped are counted.
         time: seconds on the clock that all cameras of a run share (Unix time, or from the start of the file).
-        image: (H, W, 3) uint8 BGR, after `roi`.
+        image: (H, W, 3) uint8 BGR, after `roi`; `NO_IMAGE` where a recording is run again.
         offset: left and top of `roi` in the source frame, px.
     """
 
@@ -44,6 +45,7 @@ class FrameResult:
         tracks: confirmed, lost and just ended tracks, by id.
         identities: identity of each track that has one.
         links: what the linker decided now; may concern other cameras.
+        detections: what the tracker was given; None when ``frame`` is.
     """
 
     camera: CameraId
@@ -52,6 +54,7 @@ class FrameResult:
     tracks: Sequence[Track]
     identities: Mapping[TrackId, IdentityId]
     links: Sequence[Link]
+    detections: Detections | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,18 @@ class Layers:
         self.data = _merged(self.data, known)
         self._files.append((file, frozenset(known)))
 
+    def replace(self, file: YamlFile, keys: Collection[str]) -> None:
+        """Put a file's values of these keys in the place of what is there; whatever else it holds is left out.
+
+        Raises:
+            ConfigError: if it holds no mapping.
+        """
+        if not isinstance(file.data, dict):
+            raise ConfigError(f"{file.path}:1: must be a mapping of: {', '.join(keys)}")
+        known = {key: value for key, value in file.data.items() if key in keys}
+        self.data.update(copy.deepcopy(known))
+        self._files.append((file, frozenset(known)))
+
     def change(self, text: str) -> None:
         """Lay one value over what is there.
 

@@ -21,7 +21,7 @@ from pipeline.errors import OutputError
 RECORD, SUMMARY = "run.yaml", "summary.json"
 _PACKAGES = ("torch", "ultralytics", "openvino", "av", "opencv-python", "numpy", "scipy", "lap")
 _WRITTEN = ("identities.jsonl", "identities.csv", SUMMARY)
-_FOLDERS = ("tracks", "mot")
+_FOLDERS = ("tracks", "mot", "recording")
 
 log = logging.getLogger(__name__)
 

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+import numpy as np
 
 from pipeline.detectors.base import Detector
+from pipeline.following import Follower, Statistics
 from pipeline.frames import CameraInfo, Frame, FrameResult
 from pipeline.sinks.base import Sink
 from pipeline.ticks import Ticks
 from reid.embedder import Embedder
-from reid.identity_map import IdentityMap
 from reid.linker import Linker
-from reid.tracklets import CameraId, Link, LinkKind, TrackletKey
-from trackers import Detections, Track, Tracker, TrackState
-
-STAGES = ("wait", "detect", "embed", "track", "link", "write")
-
-
-@dataclass(slots=True)
-class Statistics:
-    """What a run did, for the summary.
-
-    Attributes:
-        frames: processed, by camera.
-        ticks: rounds of the loop.
-        seconds: spent in each stage; `wait` is for frames to be decoded.
-        identities: people told apart so far.
-    """
-
-    frames: dict[CameraId, int]
-    ticks: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    identities: int = 0
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time inside to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += time.perf_counter() - start
+from reid.tracklets import CameraId, FloatArray
+from trackers import Detections, Tracker
 
 
 class Runner:
@@ -64,13 +35,14 @@ class Runner:
         linker: Linker,
         sinks: Sequence[Sink],
     ) -> None:
-        self._detector, self._embedder, self._trackers = detector, embedder, dict(trackers)
-        self._linker, self._sinks = linker, sinks
-        self._identities = IdentityMap()
-        self._last_time = {camera.name: 0.0 for camera in cameras}
-        self.statistics = Statistics({camera.name: 0 for camera in cameras})
-        self._newest_identity = 0
-        self._live: set[TrackletKey] = set()
+        self._detector, self._embedder, self._trackers = detector, embedder, trackers
+        self._follower = Follower([camera.name for camera in cameras], trackers, linker)
+        self._sinks = sinks
+
+    @property
+    def statistics(self) -> Statistics:
+        """What was done so far."""
+        return self._follower.statistics
 
     def run(self, ticks: Ticks) -> None:
         """Process everything. The ends of all tracks are reported even when a part raises or the run stops."""
@@ -80,9 +52,10 @@ class Runner:
                 while (frames := self._next(iterator)) is not None:
                     self._tick(frames)
                     for camera in ticks.take_ended():
-                        self._end(camera)
+                        self._write(self._follower.end(camera))
         finally:
-            self._finish()
+            for result in self._follower.finish():
+                self._write(result)
 
     def _next(self, iterator: Iterator[list[Frame]]) -> list[Frame] | None:
         with self.statistics.stage("wait"):
@@ -97,11 +70,7 @@ class Runner:
         with stage("embed"):
             detections = self._embed(frames, detections)
         for frame, found in zip(frames, detections, strict=True):
-            with stage("track"):
-                tracks = self._trackers[frame.camera].update(found, frame.time)
-            self.statistics.frames[frame.camera] += 1
-            self._last_time[frame.camera] = frame.time
-            self._report(frame.camera, frame.time, frame, tracks)
+            self._write(self._follower.update(frame, found))
 
     def _embed(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[Detections]:
         wanted = [
@@ -111,58 +80,17 @@ class Runner:
         boxes = [found.boxes[mask] for found, mask in zip(detections, wanted, strict=True)]
         rows = self._embedder.embed([frame.image for frame in frames], boxes)
         return [
-            found.with_embeddings(mask, part) for found, mask, part in zip(detections, wanted, rows, strict=True)
+            found.with_embeddings(mask, as_recorded(part))
+            for found, mask, part in zip(detections, wanted, rows, strict=True)
         ]
 
-    def _report(self, camera: CameraId, now: float, frame: Frame | None, tracks: Sequence[Track]) -> None:
-        with self.statistics.stage("link"):
-            links = self._linker.update(camera, now, tracks)
-        self._write(camera, now, frame, tracks, links)
+    def _write(self, result: FrameResult | None) -> None:
+        if result is not None:
+            with self.statistics.stage("write"):
+                for sink in self._sinks:
+                    sink.write(result)
 
-    def _write(
-        self, camera: CameraId, now: float, frame: Frame | None, tracks: Sequence[Track], links: Sequence[Link]
-    ) -> None:
-        with self.statistics.stage("write"):
-            for link in links:
-                self._identities.apply(link)
-                self._count(link)
-            identities = {
-                track.id: identity
-                for track in tracks
-                if (identity := self._identities.get(TrackletKey(camera, track.id))) is not None
-            }
-            result = FrameResult(camera, now, frame, tracks, identities, links)
-            for sink in self._sinks:
-                sink.write(result)
-            self._forget_ended(camera, tracks, links)
 
-    def _forget_ended(self, camera: CameraId, tracks: Sequence[Track], links: Sequence[Link]) -> None:
-        """Drop the identities of tracks that are over, also of those that were decided on after their end."""
-        ended = {TrackletKey(camera, track.id) for track in tracks if track.state is TrackState.ENDED}
-        self._live.update(TrackletKey(camera, track.id) for track in tracks)
-        self._live -= ended
-        for key in ended | {link.key for link in links}:
-            if key not in self._live:
-                self._identities.forget(key)
-
-    def _count(self, link: Link) -> None:
-        if link.kind is LinkKind.MERGE:
-            self.statistics.identities -= 1
-        elif link.identity > self._newest_identity:
-            self._newest_identity = link.identity
-            self.statistics.identities += 1
-
-    def _end(self, camera: CameraId) -> None:
-        """A camera is over: its tracks end."""
-        tracker = self._trackers.pop(camera, None)
-        if tracker is not None:
-            self._report(camera, self._last_time[camera], None, tracker.finish())
-
-    def _finish(self) -> None:
-        cameras = list(self._last_time)
-        for camera in cameras:
-            self._end(camera)
-        with self.statistics.stage("link"):
-            links = self._linker.finish()
-        if links:
-            self._write(cameras[0], max(self._last_time.values()), None, [], links)
+def as_recorded(embeddings: FloatArray) -> FloatArray:
+    """Embeddings as a recording keeps them, so that a run decides on the same numbers as its replay."""
+    return embeddings.astype(np.float16).astype(np.float32)

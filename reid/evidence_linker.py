@@ -56,8 +56,9 @@ class EvidenceLinker:
         seen = [track for track in tracks if track.state.value == "confirmed"]
         for track, quality in zip(seen, observation_qualities(seen), strict=True):
             key = TrackletKey(camera, int(track.id))
-            builder = self._open.setdefault(key, TrackletBuilder(key, self._settings.exemplars))
-            builder.observe(track, time, float(quality))
+            if key not in self._open:
+                self._open[key] = TrackletBuilder(key, self._settings.exemplars)
+            self._open[key].observe(track, time, float(quality))
         for track in tracks:
             if track.state.value == "ended" and (ended := self._open.get(TrackletKey(camera, int(track.id)))):
                 ended.ended = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from reid.tracklets import FloatArray, Tracklet, TrackletKey, TrackView
 
@@ -79,19 +80,31 @@ class TrackletBuilder:
 
 
 def observation_qualities(tracks: Sequence[TrackView]) -> FloatArray:
-    """Quality (N,) in (0, 1] of each track's view in one frame: its score times the part that nobody covers.
-
-    Of two overlapping people the one whose feet are lower in the picture stands in front.
-    """
+    """Quality (N,) in (0, 1] of each track's view in one frame; see `view_qualities`."""
     if not tracks:
         return np.zeros(0, np.float32)
-    boxes = np.stack([track.box for track in tracks]).astype(np.float64)
-    scores = np.array([track.score for track in tracks])
-    overlap = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(
-        boxes[:, None, :2], boxes[None, :, :2]
-    )
-    shared = np.prod(np.clip(overlap, 0, None), axis=2)
-    in_front = boxes[None, :, 3] > boxes[:, None, 3]  # (i, j): j stands in front of i
-    covered = np.where(in_front, shared, 0.0).max(axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return view_qualities(np.stack([track.box for track in tracks]), np.array([track.score for track in tracks]))
+
+
+def view_qualities(boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating]) -> FloatArray:
+    """Quality (..., N) in (0, 1] of views: the score times the part of the box that nobody covers.
+
+    Of two overlapping people the one whose feet are lower in the picture stands in front.
+
+    Args:
+        boxes: (..., N, 4) x1 y1 x2 y2 of the people of a frame, or of several frames with N people each.
+        scores: (..., N) in [0, 1].
+    """
+    boxes, scores = boxes.astype(np.float64), scores.astype(np.float64)
+    alone: FloatArray = np.maximum(scores, 1e-3).astype(np.float32)
+    if scores.shape[-1] == 1:
+        return alone
+    own, other = boxes[..., :, None, :], boxes[..., None, :, :]
+    overlap = np.minimum(own[..., 2:], other[..., 2:]) - np.maximum(own[..., :2], other[..., :2])
+    np.maximum(overlap, 0, out=overlap)
+    shared = overlap[..., 0] * overlap[..., 1]
+    in_front = other[..., 3] > own[..., 3]  # (i, j): j stands in front of i
+    area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+    covered = (shared * in_front).max(axis=-1) / area
     quality: FloatArray = np.maximum(scores * (1 - covered), 1e-3).astype(np.float32)
     return quality

@@ -55,7 +55,8 @@ class DeepSort:
 
     def update(self, detections: Detections, time: float) -> list[Track]:
         """One frame: predict, cascade, overlap round, correct, probation and age; see `Tracker.update`."""
-        detections = detections.select(detections.scores >= self._settings.min_score)
+        used = np.flatnonzero(detections.scores >= self._settings.min_score)
+        detections = detections.select(used)
         ended = self._remove(self._tracks.advance(time))
         by_appearance = self._cascade(detections)
         by_overlap = self._overlap_round(detections, by_appearance)
@@ -64,7 +65,7 @@ class DeepSort:
         self._start(unmatched(len(detections), pairs[:, 1]), detections)
         self._remove(~self._tracks.confirmed & (self._tracks.matched < 0))  # failed probation
         self._remember(detections)
-        return self._tracks.live(detections) + ended
+        return self._tracks.live(detections, used) + ended
 
     def finish(self) -> list[Track]:
         """End all tracks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -180,16 +181,23 @@ class TrackTable:
         self.last_seen, self.matched = self.last_seen[keep], self.matched[keep]
         return ended
 
-    def live(self, detections: Detections) -> list[Track]:
-        """Snapshots of all confirmed tracks by rising id; ``detections`` are those of this frame."""
-        return self._snapshots(self._by_id(self.confirmed), detections)
+    def live(self, detections: Detections, given: IntArray | None = None) -> list[Track]:
+        """Snapshots of all confirmed tracks by rising id.
+
+        Args:
+            detections: (M,) of this frame, as they were matched.
+            given: (M,) the place of each among those that the tracker was given, where it left some out.
+        """
+        return self._snapshots(self._by_id(self.confirmed), detections, given)
 
     def _by_id(self, which: BoolArray) -> IntArray:
         rows = np.flatnonzero(which & self.confirmed)
         by_id: IntArray = rows[np.argsort(self.ids[rows])]
         return by_id
 
-    def _snapshots(self, rows: IntArray, detections: Detections | None, *, over: bool = False) -> list[Track]:
+    def _snapshots(
+        self, rows: IntArray, detections: Detections | None, given: IntArray | None = None, *, over: bool = False
+    ) -> list[Track]:
         boxes = kernels.boxes_of(self.motion, rows)
         velocities = self.motion[rows, 4:6].astype(np.float32)
         scores, ids, columns = self.scores[rows].tolist(), self.ids[rows].tolist(), self.matched[rows].tolist()
@@ -198,6 +206,9 @@ class TrackTable:
         embedded: list[bool] = []
         if detections is not None and detections.embeddings is not None and detections.embedded is not None:
             embeddings, embedded = detections.embeddings, detections.embedded.tolist()
+        places: Sequence[int] = range(0 if detections is None else len(detections))
+        if given is not None:
+            places = given.tolist()
         return [
             Track(
                 TrackId(id_),
@@ -206,6 +217,7 @@ class TrackTable:
                 score,
                 rest if over or column < 0 else TrackState.CONFIRMED,
                 embeddings[column] if embeddings is not None and column >= 0 and embedded[column] else None,
+                None if over or column < 0 else places[column],
             )
             for id_, box, velocity, score, column in zip(ids, boxes, velocities, scores, columns, strict=True)
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import NewType
@@ -61,6 +62,29 @@ class Detections:
         """No detections."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
+    @classmethod
+    def of_frames(
+        cls,
+        counts: Sequence[int],
+        boxes: FloatArray,
+        scores: FloatArray,
+        embeddings: FloatArray | None = None,
+        embedded: BoolArray | None = None,
+    ) -> list[Detections]:
+        """The detections of successive frames, which have ``counts`` of them; checked all at once."""
+        whole = cls(boxes, scores, embeddings, embedded)
+        if sum(counts) != len(whole):
+            raise ValueError(f"counts must add up to the {len(whole)} detections, got {sum(counts)}")
+        frames, start = [], 0
+        for count in counts:
+            part = slice(start, start + count)
+            start += count
+            frame = object.__new__(cls)
+            for name, values in zip(_ARRAYS, (boxes, scores, embeddings, embedded), strict=True):
+                object.__setattr__(frame, name, None if values is None else values[part])
+            frames.append(frame)
+        return frames
+
     def select(self, index: BoolArray | IntArray) -> Detections:
         """The detections at a mask (N,) or at indices (K,), in that order."""
         return Detections(
@@ -75,6 +99,9 @@ class Detections:
         embeddings = np.zeros((len(self), rows.shape[1]), np.float32)
         embeddings[wanted] = rows
         return replace(self, embeddings=embeddings, embedded=wanted.copy())
+
+
+_ARRAYS = tuple(field.name for field in fields(Detections))
 
 
 class TrackState(Enum):
@@ -96,6 +123,8 @@ class Track:
         score: of the last matched detection.
         state: see `TrackState`.
         embedding: (D,) float32 unit vector of the detection matched in this frame; None when there is none.
+        detection: index, among the detections given to `update`, of the one matched in this frame; a confirmed
+            track has one, a lost or ended one None.
     """
 
     id: TrackId
@@ -104,6 +133,7 @@ class Track:
     score: float
     state: TrackState
     embedding: FloatArray | None = None
+    detection: int | None = None
 
     def __init__(
         self,
@@ -113,6 +143,7 @@ class Track:
         score: float,
         state: TrackState,
         embedding: FloatArray | None = None,
+        detection: int | None = None,
     ) -> None:
         # Does what the one of a frozen dataclass does, in half the time: a frame makes hundreds.
         _set_id(self, id)
@@ -121,8 +152,9 @@ class Track:
         _set_score(self, score)
         _set_state(self, state)
         _set_embedding(self, embedding)
+        _set_detection(self, detection)
 
 
-_set_id, _set_box, _set_velocity, _set_score, _set_state, _set_embedding = (
+_set_id, _set_box, _set_velocity, _set_score, _set_state, _set_embedding, _set_detection = (
     getattr(Track, field.name).__set__ for field in fields(Track)
 )

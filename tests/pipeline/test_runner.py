@@ -196,5 +196,5 @@ def test_nothing_is_kept_of_tracks_that_are_over():
             return [detections([box(10)]) if step % 40 < 20 else Detections.empty() for _ in frames]
 
     runner, *_ = run([Camera("gate", count=2000)], detector=Passing())
-    assert len(runner._live) == 0
-    assert len(runner._identities) == 0
+    assert len(runner._follower._live) == 0
+    assert len(runner._follower._identities) == 0

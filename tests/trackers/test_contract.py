@@ -63,6 +63,31 @@ def test_a_person_who_leaves_is_lost_then_ended_once(settings):
     assert settings.max_age - 0.1 <= unseen <= settings.max_age + 0.3
 
 
+def test_a_seen_track_names_its_detection_and_no_other_does(settings):
+    """Also where boxes of low score, which some trackers leave out, stand among the others."""
+    tracker, rng = settings.build(), np.random.default_rng(3)
+    compared, unseen = 0, 0
+    for step in range(40):
+        people = [box(100 + 6 * step), box(500 - 6 * step, 300)] if step < 30 else []
+        noise = [box(*rng.uniform(100, 900, 2)) for _ in range(3)]
+        order = rng.permutation(len(people) + len(noise))
+        scores = np.array([0.9] * len(people) + [0.05] * len(noise), np.float32)[order]
+        looks = unit_rows(*order)
+        found = detections(np.array([*people, *noise])[order], scores, looks)
+        for track in tracker.update(found, step / 10):
+            if track.state is not TrackState.CONFIRMED:
+                assert track.detection is None
+                unseen += 1
+                continue
+            assert type(track.detection) is int
+            assert track.score == found.scores[track.detection]
+            np.testing.assert_array_equal(track.embedding, looks[track.detection])
+            compared += 1
+    assert compared > 40
+    assert unseen > 2
+    assert all(track.detection is None for track in tracker.finish())
+
+
 def test_finish_ends_what_is_alive_and_nothing_else(settings):
     tracker = settings.build()
     for step in range(10):
