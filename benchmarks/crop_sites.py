@@ -1,9 +1,9 @@
 """Recorded sites made of real crops: what one camera has of a person is a tracklet; only times are simulated.
 
 People come one after another (a Poisson process), half of them first to the one camera and half first to the
-other, and go on to the other after a log-normal transit time. Boxes are all the same, so they tell nothing. Without
-times, the tracklets come one by one in random order, so that neither transit times nor people seen at one moment
-help.
+other, and go on to the other after a log-normal transit time. Boxes are all the same, so they tell nothing.
+Without times, the tracklets come one by one in random order, so that neither transit times nor people seen at one
+moment help.
 """
 
 from __future__ import annotations

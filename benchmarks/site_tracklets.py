@@ -171,6 +171,7 @@ def _boxes(site: RecordedSite, rows: Sequence[int]) -> list[View]:
 def _distances(means: FloatArray) -> Floats:
     wide = means.astype(np.float64)
     found: Floats = 1 - wide @ wide.T
+    found = (found + found.T) / 2  # products may differ in the last digit
     blank = ~means.any(axis=1)
     found[blank] = found[:, blank] = np.inf
     return np.maximum(found, 0.0)
