@@ -179,7 +179,9 @@ def _distances(means: FloatArray) -> Floats:
 
 def _compatible(site: RecordedSite, camera: Ints, start: Floats, end: Floats) -> npt.NDArray[np.bool_]:
     """One person is in one view at a time, but for the clocks' tolerance and for views that overlap."""
-    first_ends = np.where(start[:, None] <= start[None], end[:, None], end[None])
+    first_ends = np.where(start[:, None] < start[None], end[:, None], end[None])
+    together = start[:, None] == start[None]
+    first_ends = np.where(together, np.maximum(end[:, None], end[None]), first_ends)
     gap = np.maximum(start[:, None], start[None]) - first_ends
     same = camera[:, None] == camera[None]
     allowed = np.where(same, gap > 0, gap >= -CLOCK_TOLERANCE)
