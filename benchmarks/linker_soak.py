@@ -2,11 +2,10 @@
 
     python -m benchmarks.linker_soak --hours 48
 
-Feeds simulated tracklets (`benchmarks.simulated_site`) to the default preset's linker as fast as it takes them and
-prints, for each part: milliseconds a tracklet and the longest `update`; resident memory of the process (with the
-simulation and the bookkeeping of two hours) and size of the linker's own state; identities remembered; precision of
-the links to known identities, and recall: how many of the tracklets of people who had been seen before were linked
-to them.
+Feeds simulated tracklets (`benchmarks.simulated_site`) to the default preset's linker as fast as it takes them. For
+each part it prints: milliseconds a tracklet and the longest `update`; resident memory of the process (with the
+simulation and the bookkeeping of two hours) and size of the linker's own state; identities remembered; precision:
+links to known identities that are right; recall: tracklets of people seen before that were linked to them.
 """
 
 from __future__ import annotations
