@@ -2,8 +2,8 @@
 
     python -m benchmarks.linker_soak --hours 48
 
-Feeds simulated tracklets (`benchmarks.simulated_site`) to the default preset's linker as fast as it takes them. For
-each part it prints: milliseconds a tracklet and the longest `update`; resident memory of the process (with the
+Feeds simulated tracklets (`benchmarks.simulated_site`) to the default preset's linker as fast as it takes them.
+For each part it prints: milliseconds a tracklet and the longest `update`; resident memory of the process (with the
 simulation and the bookkeeping of two hours) and size of the linker's own state; identities remembered; precision:
 links to known identities that are right; recall: tracklets of people seen before that were linked to them.
 """

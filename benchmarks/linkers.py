@@ -100,7 +100,7 @@ def main(
 ) -> None:
     """Print the scores of each linker on each scene, and over all scenes."""
     places = Places(cache, clips or cache / "world", render, detector)
-    console, outcomes = Console(width=150), []
+    console, outcomes = Console(width=210), []
     try:
         recipes = chosen(scenes, split, boxes, embedders)
         if cached:
@@ -163,9 +163,11 @@ def to_dict(outcomes: Iterable[Outcome], summaries: Iterable[Summary]) -> dict[s
 
 def table(summaries: Iterable[Summary]) -> Table:
     """Rates in percent."""
-    made = Table("scene", "linker", title="Rates in %; mean over seeds ± half of the 95 % interval", box=None)
+    made = Table(title="Rates in %; mean over seeds ± half of the 95 % interval", box=None)
+    for heading in ("scene", "linker"):
+        made.add_column(heading, no_wrap=True)
     for heading in ("seeds", "IDF1", "pairs P", "R", "F1", "way", "way, excl.", "false", "as decided", "at", "s"):
-        made.add_column(heading, justify="right")
+        made.add_column(heading, justify="right", no_wrap=True)
     before = None
     for one in summaries:
         now = (one.scene, one.boxes, one.embedder, one.reading)

@@ -2,7 +2,9 @@
 
 People come as a Poisson process, enter at any camera, and walk along the edges of a graph of cameras; on each edge
 the time out of view is log-normal. An embedding is the sum of what all people share, the person, the camera, the
-tracklet and the view, all drawn in a space of few dimensions, as the distances of real embedders spread.
+tracklet and the view, all drawn in a space of few dimensions, as the distances of real embedders spread. The
+weights are set so that tracklets across cameras have the equal error and the distances of osnet_x0_25 (MSMT17) on
+the people 1 to 485 of CUHK01: 4.8 %, the same person at .26 and others at .52.
 """
 
 from __future__ import annotations
@@ -55,10 +57,10 @@ class Plan:
     transit: tuple[float, float] = (8.0, 60.0)
     spread: float = 0.3
     dimension: int = 512
-    rank: int = 64
-    shared: float = 1.2
+    rank: int = 48
+    shared: float = 1.35
     camera: float = 0.35
-    tracklet: float = 0.8
+    tracklet: float = 0.9
     view: float = 0.5
     seed: int = 1
 
