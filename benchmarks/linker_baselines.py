@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.site_tracklets import Floats, Labels, SiteTracklets
+from pipeline.errors import HandoffError
 from reid.tracklets import FloatArray
 
 THRESHOLDS = np.round(np.arange(0.02, 1.0, 0.01), 2)
@@ -109,8 +110,15 @@ def average_linkage(tracklets: SiteTracklets, threshold: float) -> Labels:
 
 
 def hdbscan(tracklets: SiteTracklets) -> Labels:
-    """Offline: density clusters of two and more (Campello et al. 2013), who cannot be one person far apart."""
-    from sklearn.cluster import HDBSCAN
+    """Offline: density clusters of two and more (Campello et al. 2013), who cannot be one person far apart.
+
+    Raises:
+        HandoffError: if scikit-learn is not installed.
+    """
+    try:
+        from sklearn.cluster import HDBSCAN
+    except ModuleNotFoundError:
+        raise HandoffError("HDBSCAN is scikit-learn's: pip install -r requirements-dev.txt") from None
 
     if len(tracklets) < 3:
         return no_links(tracklets)
