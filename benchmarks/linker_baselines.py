@@ -183,7 +183,10 @@ class Look:
     def add(self, row: FloatArray) -> None:
         """Take one view, a unit row (D,)."""
         self.count += 1
-        self.mean = row.copy() if self.mean is None else self.mean + (row - self.mean) / self.count
+        if self.mean is None:
+            self.mean = row.copy()
+        else:
+            self.mean += (row - self.mean) / self.count
         if len(self.centres) < self._most:
             self.centres.append(row.copy())
             self._sizes.append(1)
