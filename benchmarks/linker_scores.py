@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.site_tracklets import Ints, Labels, SiteTracklets
+from benchmarks.recorded_site import Ints
+from benchmarks.site_tracklets import Labels, SiteTracklets
 from reid.tracklets import IdentityId, Link, LinkKind, TrackletKey
 
 

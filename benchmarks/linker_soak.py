@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -157,7 +157,7 @@ def _part(
         longest=1e3 * float(spent.max()),
         resident=process.memory_info().rss / 2**20,
         state=_state(linker),
-        identities=len(linker) if hasattr(linker, "__len__") else None,
+        identities=len(linker) if isinstance(linker, Sized) else None,
         precision=ledger.right / ledger.links if ledger.links else 1.0,
         recall=ledger.right / ledger.expected if ledger.expected else 1.0,
     )

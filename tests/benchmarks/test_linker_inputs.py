@@ -123,7 +123,9 @@ def test_all_contestants_on_a_site():
     assert outcomes[CEILING].idf1 == max(one.idf1 for one in outcomes.values()) == pytest.approx(56 / 63)
     assert outcomes["no links"].f1 == 0
     assert outcomes["ours online"].f1 == 1
-    assert outcomes["ours online"].decided.links == 2
+    decided = outcomes["ours online"].decided
+    assert decided is not None
+    assert decided.links == 2
 
 
 def test_the_table_over_seeds_and_scenes(tmp_path):

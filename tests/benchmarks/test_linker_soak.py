@@ -8,7 +8,7 @@ from benchmarks.simulated_site import Call, Plan, SimulatedSite, equal_error, ke
 from benchmarks.transits import learned_transits, score_transits, true_transits
 from pipeline.config import load_processing
 from pipeline.errors import HandoffError, TruthError
-from reid.tracklets import IdentityId, Link, LinkKind, TrackletKey
+from reid.tracklets import CameraId, IdentityId, Link, LinkKind, TrackletKey
 from tests.benchmarks.sites import site
 from trackers.tracks import TrackState
 
@@ -27,7 +27,8 @@ def test_simulated_calls_are_in_order_and_end_every_track():
 
 def test_simulated_transits_are_as_stated():
     simulated = SimulatedSite(Plan(cameras=6, people=1500, dimension=64))
-    last, gaps = {}, {}
+    last: dict[int, tuple[TrackletKey, float]] = {}
+    gaps: dict[tuple[str, str], list[float]] = {}
     for call in simulated.calls():
         person, view = call.people[0], call.views[0]
         before = last.get(person)
@@ -80,7 +81,7 @@ def test_a_soak_reports_each_part():
     linker = load_processing("default").linker.build(())
     rows = list(soak(linker, SimulatedSite(SMALL).calls(), 0.08, 2))
     assert [row.hours for row in rows] == [0.04, 0.08]
-    assert all(row.tracklets > 10 and row.milliseconds > 0 and row.state > 0 for row in rows)
+    assert all(row.tracklets > 10 and row.milliseconds > 0 and (row.state or 0) > 0 for row in rows)
     assert all(0.5 < row.precision <= 1 for row in rows)
 
 
@@ -91,9 +92,11 @@ def test_a_soak_stops_after_its_hours():
 
 
 def test_learned_transits_against_the_truth():
-    truth = {("a", "b"): 10.0, ("b", "a"): 20.0, ("b", "c"): 30.0}
-    scores = score_transits({("a", "b"): 11.0, ("b", "c"): 24.0, ("a", "c"): 5.0}, truth)
-    assert (scores.precision, scores.recall) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    a, b, c = map(CameraId, "abc")
+    truth = {(a, b): 10.0, (b, a): 20.0, (b, c): 30.0}
+    scores = score_transits({(a, b): 11.0, (b, c): 24.0, (a, c): 5.0}, truth)
+    assert scores.precision == pytest.approx(2 / 3)
+    assert scores.recall == pytest.approx(2 / 3)
     assert scores.errors == {("a", "b"): pytest.approx(0.1), ("b", "c"): pytest.approx(-0.2)}
     assert scores.median_error == pytest.approx(0.15)
     nothing = score_transits({}, truth)
