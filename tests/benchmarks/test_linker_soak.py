@@ -28,7 +28,7 @@ def test_simulated_calls_are_in_order_and_end_every_track():
 def test_simulated_transits_are_as_stated():
     simulated = SimulatedSite(Plan(cameras=6, people=1500, dimension=64))
     last: dict[int, tuple[TrackletKey, float]] = {}
-    gaps: dict[tuple[str, str], list[float]] = {}
+    gaps: dict[tuple[CameraId, CameraId], list[float]] = {}
     for call in simulated.calls():
         person, view = call.people[0], call.views[0]
         before = last.get(person)
