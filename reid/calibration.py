@@ -62,7 +62,8 @@ _SAME, _DIFFERENT = Density(30.0, 0.42, 0.19**2), Density(20.0, 1.03, 0.15**2)
 _PAIR_PRIOR = 30.0  # pairs of tracklets for which the densities of all cameras count in those of a pair of cameras
 _MOST = 2000.0  # pairs that count; the older ones fade
 _ODD = 0.05  # of the views of one person, those that look like anybody's: hidden, cut off, two in one box
-_ALIKE = 0.00002  # of different people, those that look the same
+_FREEDOM = 7.0  # of Student's density of the distances of different people
+_PEAK = math.lgamma((_FREEDOM + 1) / 2) - math.lgamma(_FREEDOM / 2) - math.log(_FREEDOM * math.pi) / 2
 _MIN_PAIRS = 20  # of either kind before a pair of cameras is judged
 _MIN_SEPARATION = 1.5  # difference of the means, in standard deviations, below which cameras cannot be told apart
 
@@ -175,13 +176,17 @@ class AppearanceCalibration:
 def log_ratio(
     d: Float, same: Number, same_variance: Number, different: Number, different_variance: Number
 ) -> Float:
-    """Of two normal densities with a share of the other one in each, so that no distance alone decides."""
-    near = np.clip(d, same - 2 * np.sqrt(same_variance), different + 2 * np.sqrt(different_variance))
-    one = -((near - same) ** 2) / (2 * same_variance) - np.log(same_variance) / 2
-    two = -((near - different) ** 2) / (2 * different_variance) - np.log(different_variance) / 2
-    above: Float = np.logaddexp(one + np.log1p(-_ODD), two + np.log(_ODD))
-    below: Float = np.logaddexp(two + np.log1p(-_ALIKE), one + np.log(_ALIKE))
-    return above - below
+    """Of a normal density of one person, with a share of odd views, and a Student one of two people.
+
+    The tail of look-alikes is heavier than a normal one: of 9900 pairs of people of CUHK03-P1 in two cameras, one
+    in a thousand is nearer than 4.4 standard deviations below the mean; Student's density has as many from 4.0 on.
+    """
+    d = np.clip(d, same - np.sqrt(same_variance), different + 2 * np.sqrt(different_variance))
+    one = -((d - same) ** 2) / (2 * same_variance) - np.log(2 * np.pi * same_variance) / 2
+    scale = different_variance * (_FREEDOM - 2) / _FREEDOM
+    two = _PEAK - np.log(scale) / 2 - (_FREEDOM + 1) / 2 * np.log1p((d - different) ** 2 / (_FREEDOM * scale))
+    either: Float = np.logaddexp(one + np.log1p(-_ODD), two + np.log(_ODD))
+    return either - two
 
 
 def _pair(a: CameraId, b: CameraId) -> Pair:

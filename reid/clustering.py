@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from reid.appearance import Space, SpaceLearner, rows_of
 from reid.calibration import AppearanceCalibration
+from reid.decisions import ADVANCE
 from reid.gallery import order
 from reid.topology import Topology
 from reid.tracklets import CameraId, Tracklet, TrackletKey
@@ -28,7 +29,8 @@ Int = npt.NDArray[np.int64]
 
 _AGREEMENT = 0.3  # k pairs of tracklets that agree speak k to this power times as loud as one
 _ANYBODY = 0.1  # share of the prior that does not care about transit times
-_ROUNDS = 3  # of clustering and fitting
+_ROUNDS = 3  # of fitting before the first clustering
+_LEAST = 0.01  # probability from which a pair counts among those of one person
 _SWEEPS = 4  # in which single tracklets change over
 _HOPELESS = -2.0  # nats of mean evidence by looks below which clusters are not looked at any closer
 
@@ -129,6 +131,17 @@ class Evidence:
             known = max(1.0, len(before) / 2)  # about half of the tracklets before are somebody's last sighting
             self.ways[before, j] = np.log((1 - _ANYBODY) * shares + _ANYBODY / known) + return_odds
 
+    def pair_probabilities(self) -> Float:
+        """(N, N) that two tracklets are one person, given all others that each could be; symmetric."""
+        worth = self.looks + np.maximum(self.ways, self.ways.T)
+        worth[self.apart | ~np.isfinite(self.distance)] = -np.inf
+        np.fill_diagonal(worth, -np.inf)
+        odds = np.exp(np.minimum(worth, 50.0))
+        others = (worth <= 0) & ~np.eye(len(worth), dtype=bool)
+        rivals = odds @ others  # (i, j): of i's candidates, those who are not j's as well
+        result: Float = odds / (1 + odds + np.maximum(rivals, rivals.T))
+        return result
+
     def chain(self, members: Sequence[int]) -> float:
         """What the ways of one person's sightings, by rising start, say."""
         return float(sum(self.ways[a, b] for a, b in pairwise(members)))
@@ -154,16 +167,18 @@ def cluster(
     space = learner.space()
     evidence = Evidence(ordered, topology, constraints or Constraints())
     evidence.look_through(space)
-    calibration, transits, labels = AppearanceCalibration(), Transits(), np.arange(len(ordered))
+    calibration, transits, return_odds = AppearanceCalibration(), Transits(), 0.0
+    _learn_different(calibration, ordered, evidence)
     for tracklet in ordered:
         transits.see(tracklet)
-    _learn_different(calibration, ordered, evidence)
-    return_odds = 0.0
-    for round_ in range(_ROUNDS):
+    for _ in range(_ROUNDS):
+        evidence.weigh(calibration, transits, return_odds)
+        calibration, return_odds = _fitted(ordered, evidence)
+    for _ in range(2):
         evidence.weigh(calibration, transits, return_odds)
         labels = _clustered(evidence, false_link_rate)
-        if round_ < _ROUNDS - 1:
-            calibration, transits, return_odds = _fitted(ordered, evidence, labels)
+        calibration, return_odds = _fitted(ordered, evidence)
+        transits = _walked(ordered, evidence, labels)
     return Clustering(list(ordered), labels, calibration, transits, space, evidence)
 
 
@@ -179,27 +194,31 @@ def _learn_different(
         calibration.add_different(a, b, np.array(distances))
 
 
-def _fitted(
-    tracklets: Sequence[Tracklet], evidence: Evidence, labels: Int
-) -> tuple[AppearanceCalibration, Transits, float]:
-    """The scales of looks and ways, and the odds of coming back, if these clusters were the truth."""
-    calibration, transits = AppearanceCalibration(), Transits()
+def _fitted(tracklets: Sequence[Tracklet], evidence: Evidence) -> tuple[AppearanceCalibration, float]:
+    """The scales of looks and the odds of coming back, from pairs by the probability that they are one person."""
+    calibration = AppearanceCalibration()
     _learn_different(calibration, tracklets, evidence)
+    probabilities = np.triu(evidence.pair_probabilities())
+    by_pair: dict[tuple[CameraId, CameraId], list[tuple[int, int]]] = {}
+    for i, j in np.argwhere(probabilities > _LEAST).tolist():
+        by_pair.setdefault((tracklets[i].key.camera, tracklets[j].key.camera), []).append((i, j))
+    for (a, b), pairs in sorted(by_pair.items()):
+        places = tuple(np.array(pairs).T)
+        calibration.add_same(a, b, evidence.distance[places], probabilities[places])
+    returns = float(probabilities.sum())
+    return calibration, math.log((returns + 5) / (max(0.0, len(tracklets) - returns) + 5))
+
+
+def _walked(tracklets: Sequence[Tracklet], evidence: Evidence, labels: Int) -> Transits:
+    """The ways between consecutive sightings of those whom looks alone make likely."""
+    transits = Transits()
     for tracklet in tracklets:
         transits.see(tracklet)
-    groups: list[list[int]] = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
-    for members in groups:
-        weight = 1 / max(1, len(members) - 1)  # somebody with many sightings does not count by the square of them
-        for n, i in enumerate(members):
-            for j in members[n + 1 :]:
-                if np.isfinite(evidence.distance[i, j]):
-                    distance, weights = evidence.distance[i, j : j + 1], np.array([2 * weight])
-                    calibration.add_same(tracklets[i].key.camera, tracklets[j].key.camera, distance, weights)
-        for i, j in pairwise(members):
+    for label in np.unique(labels):
+        for i, j in pairwise(np.flatnonzero(labels == label).tolist()):
             if evidence.looks[i, j] > math.log(10):
                 transits.add(tracklets[i], tracklets[j])
-    returns = len(labels) - len(groups)
-    return calibration, transits, math.log((returns + 5) / (len(groups) + 5))
+    return transits
 
 
 class _Clusters:
@@ -262,34 +281,51 @@ def _clustered(evidence: Evidence, false_link_rate: float) -> Int:
 
 def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
     """Join what is likeliest first, as long as few enough joins are expected to be wrong."""
-    best: dict[int, tuple[float, int]] = {}
-
-    def look(a: int) -> None:
-        gains = [(clusters.gain(a, int(b)), int(b)) for b in clusters.hopeful(a)]
-        if gains:
-            best[a] = max(gains, key=lambda gain: (gain[0], -gain[1]))
-        else:
-            best.pop(a, None)
-
-    for a in list(clusters.members):
-        look(a)
+    gains: dict[int, dict[int, float]] = {a: {} for a in clusters.members}
+    for a in clusters.members:
+        for b in clusters.hopeful(a).tolist():
+            gains[a][b] = gains[b][a] if b < a and a in gains[b] else clusters.gain(a, b)
+    best = {a: found for a in gains if (found := _likeliest(a, gains))}
     joins, wrong = 0, 0.0
     while best:
-        a = max(best, key=lambda cluster: (best[cluster][0], -cluster))
-        gain, b = best[a]
-        wrong += 1 / (1 + math.exp(min(gain, 700)))
-        joins += 1
-        if gain <= 0 or wrong > false_link_rate * joins:
+        a = max(best, key=lambda cluster: (best[cluster][0], best[cluster][1], -cluster))
+        probability, gain, b = best[a]
+        joins, wrong = joins + 1, wrong + 1 - probability
+        expected = (wrong + ADVANCE * false_link_rate / 2) / (joins + ADVANCE)
+        if probability < 0.5 or gain <= 0 or expected > false_link_rate:
             return
+        stale = {*gains[a], *gains[b]}
         clusters.join(a, b)
+        for other in stale:
+            for gone in (a, b):
+                gains[other].pop(gone, None)
+        del gains[b]
         best.pop(b, None)
-        for other in [c for c, (_, target) in best.items() if target in (a, b) and c != a]:
-            look(other)
-        look(a)
-        for other in clusters.hopeful(a):  # the joined cluster may suit somebody better than either did
-            gain = clusters.gain(a, int(other))
-            if int(other) not in best or gain > best[int(other)][0]:
-                best[int(other)] = (gain, a)
+        gains[a] = {other: clusters.gain(a, other) for other in clusters.hopeful(a).tolist()}
+        for other, gain in gains[a].items():
+            gains[other][a] = gain
+        for other in {a, *stale, *gains[a]} - {b}:
+            found = _likeliest(other, gains)
+            if found:
+                best[other] = found
+            else:
+                best.pop(other, None)
+
+
+def _likeliest(a: int, gains: dict[int, dict[int, float]]) -> tuple[float, float, int] | None:
+    """Probability, gain and cluster of the best join of a cluster, given what else either side could join."""
+    if not gains[a]:
+        return None
+    b = max(gains[a], key=lambda other: (gains[a][other], -other))
+    gain = gains[a][b]
+    sides = [_with_rivals(one, other, gains) for one, other in ((a, b), (b, a))]
+    return float(np.exp(gain - max(sides))), gain, b
+
+
+def _with_rivals(a: int, b: int, gains: dict[int, dict[int, float]]) -> float:
+    """Logarithm of the odds of all that ``a`` could be: nobody else, ``b``, or somebody who is not ``b``."""
+    rivals = [gain for other, gain in gains[a].items() if other != b and gains[b].get(other, -1.0) <= 0]
+    return float(np.logaddexp.reduce([0.0, gains[a][b], *rivals]))
 
 
 def _swept(evidence: Evidence, labels: Int) -> Int:
@@ -313,19 +349,19 @@ def _moved(evidence: Evidence, i: int, members: dict[int, list[int]], cluster_of
     """Move a tracklet to the cluster that it fits best, if that is another one."""
     own = cluster_of[i]
     rest = [member for member in members[own] if member != i]
-    best, target = (0.0, -1) if rest else (-math.inf, own)
+    if not rest:
+        return False  # to join is what `_agglomerate` decides, with all that it weighs
+    best, target = 0.0, -1
     for label, others in members.items():
         if label != own and not evidence.apart[i, others].any():
             worth = _worth(evidence, i, others)
             if worth > best and worth > 0:
                 best, target = worth, label
-    if target == own or best <= (_worth(evidence, i, rest) if rest else 0.0) + 1e-9:
+    if best <= _worth(evidence, i, rest) + 1e-9:
         return False
     if target < 0:
         target = max(members) + 1
-    del members[own]
-    if rest:
-        members[own] = rest
+    members[own] = rest
     members[target] = sorted([*members.get(target, []), i])
     cluster_of[i] = target
     return True

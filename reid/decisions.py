@@ -6,6 +6,8 @@ from collections import deque
 
 import numpy as np
 
+ADVANCE = 10  # links, half of the rate of them wrong, that are taken to have been made before the first
+
 
 class FalseLinkBudget:
     """The least probability of a link, from those of the latest decisions.
@@ -34,8 +36,9 @@ class FalseLinkBudget:
         likeliest = np.sort(np.array(self._latest))[::-1]
         if len(likeliest) == 0:
             return 0.5
-        expected = np.cumsum(1 - likeliest) / np.arange(1, len(likeliest) + 1)
+        wrong, links = np.cumsum(1 - likeliest), np.arange(1, len(likeliest) + 1)
+        expected = (wrong + ADVANCE * self._rate / 2) / (links + ADVANCE)
         within = np.flatnonzero(expected <= self._rate)
         if len(within) == len(likeliest):
             return 0.5
-        return float(likeliest[within[-1]]) if len(within) else float(min(1 - self._rate, 0.999))
+        return float(likeliest[within[-1]]) if len(within) else float(likeliest[0] + 1e-9)

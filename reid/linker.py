@@ -27,7 +27,7 @@ class EvidenceLinkerSettings(BaseModel, frozen=True, extra="forbid"):
 
     type: Literal["evidence"] = "evidence"
     false_link_rate: float = Field(
-        0.1,
+        0.15,
         gt=0,
         lt=0.5,
         description="Expected share of wrong links; fewer means more people with two identities.",

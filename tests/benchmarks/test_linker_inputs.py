@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from benchmarks import linkers
 from benchmarks.crop_sites import Arrivals, crop_site, crop_tracklets
-from benchmarks.linker_contest import CEILING, CONTESTANTS, OFFLINE, run_site
+from benchmarks.linker_contest import CEILING, CONTESTANTS, run_site
 from benchmarks.linker_inputs import Places, Recipe, chosen, load, recipes
 from benchmarks.recorded_site import read_site, write_site
 from benchmarks.site_tracklets import site_tracklets

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from reid.calibration import AppearanceCalibration, Density, log_ratio
-from reid.decisions import FalseLinkBudget
+from reid.decisions import ADVANCE, FalseLinkBudget
 from reid.tracklets import CameraId
 
 A, B, C = CameraId("a"), CameraId("b"), CameraId("c")
@@ -20,10 +21,11 @@ def ratios(calibration, distances, a=A, b=B):
     return calibration.log_ratios(a, [b], np.zeros(len(d), np.int64), d)
 
 
-def test_the_ratio_is_that_of_two_normal_densities_where_neither_is_far():
-    d = np.linspace(0.4, 0.85, 11)
+def test_the_ratio_is_that_of_a_normal_and_a_student_density_where_neither_is_far():
+    d = np.linspace(0.4, 0.8, 11)
     found = log_ratio(d, 0.4, 0.2**2, 1.0, 0.2**2)
-    np.testing.assert_allclose(found, norm.logpdf(d, 0.4, 0.2) - norm.logpdf(d, 1.0, 0.2), atol=0.5)
+    different = student.logpdf(d, 7, 1.0, 0.2 * np.sqrt(5 / 7))
+    np.testing.assert_allclose(found, norm.logpdf(d, 0.4, 0.2) - different, atol=0.5)
 
 
 def test_the_ratio_falls_with_the_distance_and_is_bounded():
@@ -91,10 +93,11 @@ def test_the_budget_keeps_the_expected_share_of_wrong_links(rate):
     for each in probabilities:
         budget.add(float(each))
     linked = probabilities[probabilities >= budget.needed]
-    assert (1 - linked).mean() <= rate + 1e-9
+    in_advance = ADVANCE * rate / 2
+    assert (1 - linked).sum() + in_advance <= rate * (len(linked) + ADVANCE) + 1e-9
     rest = np.sort(probabilities[(probabilities < budget.needed) & (probabilities >= 0.5)])[::-1]
-    if len(rest):
-        assert (1 - np.append(linked, rest[0])).mean() > rate  # not one more would do
+    if len(rest):  # not one more would do
+        assert (1 - linked).sum() + 1 - rest[0] + in_advance > rate * (len(linked) + 1 + ADVANCE)
 
 
 def test_links_that_are_more_likely_wrong_than_right_are_never_made():
@@ -107,4 +110,4 @@ def test_links_that_are_more_likely_wrong_than_right_are_never_made():
 def test_unsure_links_alone_are_not_enough():
     budget = FalseLinkBudget(0.01)
     budget.add(0.9)
-    assert budget.needed == pytest.approx(0.99)
+    assert budget.needed > 0.9
