@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reid.tracklets import CameraId, IdentityId, Link
+from reid.tracklets import CameraId, IdentityId, Link, Tracklet
 from trackers.tracks import Track, TrackId
 
 Image = npt.NDArray[np.uint8]
@@ -43,7 +43,8 @@ class FrameResult:
         frame: None once the camera has ended and only its last tracks and links are reported.
         tracks: confirmed, lost and just ended tracks, by id.
         identities: identity of each track that has one.
-        links: what the linker decided now; may concern other cameras.
+        links: what the linker decided now; may concern other cameras, and tracklets of earlier runs.
+        tracklets: what is new about tracklets that have an identity; of all cameras.
     """
 
     camera: CameraId
@@ -52,6 +53,7 @@ class FrameResult:
     tracks: Sequence[Track]
     identities: Mapping[TrackId, IdentityId]
     links: Sequence[Link]
+    tracklets: Sequence[Tracklet] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from pipeline.detectors.base import Detector
 from pipeline.frames import CameraInfo, Frame, FrameResult
 from pipeline.sinks.base import Sink
 from pipeline.ticks import Ticks
+from reid.base import Linker
 from reid.embedder import Embedder
 from reid.identity_map import IdentityMap
-from reid.linker import Linker
-from reid.tracklets import CameraId, Link, LinkKind, TrackletKey
+from reid.tracklets import CameraId, IdentityId, Link, LinkKind, Tracklet, TrackletKey
 from trackers import Detections, Track, Tracker, TrackState
 
 STAGES = ("wait", "detect", "embed", "track", "link", "write")
@@ -53,6 +53,7 @@ class Runner:
         cameras: in the order of all output.
         trackers: one for each camera.
         sinks: written to in this order.
+        first_identity: smaller numbers are people whom the linker knows from earlier runs.
     """
 
     def __init__(
@@ -63,13 +64,16 @@ class Runner:
         trackers: Mapping[CameraId, Tracker],
         linker: Linker,
         sinks: Sequence[Sink],
+        first_identity: int = 1,
     ) -> None:
         self._detector, self._embedder, self._trackers = detector, embedder, dict(trackers)
         self._linker, self._sinks = linker, sinks
         self._identities = IdentityMap()
         self._last_time = {camera.name: 0.0 for camera in cameras}
         self.statistics = Statistics({camera.name: 0 for camera in cameras})
-        self._newest_identity = 0
+        self._newest_identity = first_identity - 1
+        self._first_identity = first_identity
+        self._met: set[IdentityId] = set()  # of earlier runs
         self._live: set[TrackletKey] = set()
 
     def run(self, ticks: Ticks) -> None:
@@ -117,10 +121,17 @@ class Runner:
     def _report(self, camera: CameraId, now: float, frame: Frame | None, tracks: Sequence[Track]) -> None:
         with self.statistics.stage("link"):
             links = self._linker.update(camera, now, tracks)
-        self._write(camera, now, frame, tracks, links)
+            tracklets = self._linker.take_changed()
+        self._write(camera, now, frame, tracks, links, tracklets)
 
     def _write(
-        self, camera: CameraId, now: float, frame: Frame | None, tracks: Sequence[Track], links: Sequence[Link]
+        self,
+        camera: CameraId,
+        now: float,
+        frame: Frame | None,
+        tracks: Sequence[Track],
+        links: Sequence[Link],
+        tracklets: Sequence[Tracklet],
     ) -> None:
         with self.statistics.stage("write"):
             for link in links:
@@ -131,7 +142,7 @@ class Runner:
                 for track in tracks
                 if (identity := self._identities.get(TrackletKey(camera, track.id))) is not None
             }
-            result = FrameResult(camera, now, frame, tracks, identities, links)
+            result = FrameResult(camera, now, frame, tracks, identities, links, tracklets)
             for sink in self._sinks:
                 sink.write(result)
             self._forget_ended(camera, tracks, links)
@@ -146,11 +157,18 @@ class Runner:
                 self._identities.forget(key)
 
     def _count(self, link: Link) -> None:
-        if link.kind is LinkKind.MERGE:
-            self.statistics.identities -= 1
+        """Those of this run by their rising numbers, those of earlier runs one by one."""
+        counted = len(self._met)
+        if link.kind is LinkKind.MERGE and link.previous is not None:
+            if link.previous >= self._first_identity:
+                self.statistics.identities -= 1
+            self._met.discard(link.previous)
+        if link.identity < self._first_identity:
+            self._met.add(link.identity)
         elif link.identity > self._newest_identity:
             self._newest_identity = link.identity
             self.statistics.identities += 1
+        self.statistics.identities += len(self._met) - counted
 
     def _end(self, camera: CameraId) -> None:
         """A camera is over: its tracks end."""
@@ -164,5 +182,6 @@ class Runner:
             self._end(camera)
         with self.statistics.stage("link"):
             links = self._linker.finish()
-        if links:
-            self._write(cameras[0], max(self._last_time.values()), None, [], links)
+            tracklets = self._linker.take_changed()
+        if links or tracklets:
+            self._write(cameras[0], max(self._last_time.values()), None, [], links, tracklets)

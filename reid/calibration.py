@@ -9,6 +9,7 @@ how widely both scatter, as shares of the mean distance between different people
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
@@ -49,6 +50,15 @@ class DistanceCalibration:
         """Learn from a pair that certainly is two people."""
         self._pairs = min(self._pairs + 1, self._MOST_PAIRS)
         self._mean += (distance - self._mean) / self._pairs
+
+    def learned(self) -> dict[str, float]:
+        """The scale and what it rests on, for `remember` in a later run."""
+        return {"mean": self._mean, "pairs": self._pairs}
+
+    def remember(self, learned: Mapping[str, float]) -> None:
+        """Go on from what an earlier run learned; unknown keys are of another version and are left out."""
+        self._mean = float(learned.get("mean", self._mean))
+        self._pairs = float(learned.get("pairs", self._pairs))
 
     def log_ratio(self, distance: float) -> float:
         """Natural logarithm of p(distance | same person) / p(distance | different people)."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reid.search import top_k
 from reid.topology import Topology
 from reid.tracklets import IdentityId, Tracklet, TrackletKey
 
@@ -152,6 +153,14 @@ class Gallery:
         self._identities[identity.id] = identity
         return identity
 
+    def remember(self, known: Mapping[IdentityId, Sequence[Tracklet]], next_identity: IdentityId) -> None:
+        """Take in people of earlier runs; new ones get numbers from ``next_identity`` on."""
+        for id_, tracklets in known.items():
+            self._identities[id_] = Identity(id_)
+            for tracklet in tracklets:
+                self._identities[id_].put(tracklet)
+        self._next_id = max(self._next_id, next_identity)
+
     def remove(self, id: IdentityId) -> None:  # noqa: A002
         """Forget an identity."""
         del self._identities[id]
@@ -209,9 +218,8 @@ class Gallery:
         seen = [(identity, centroid) for identity, centroid in known if centroid is not None]
         if len(seen) <= _SHORTLIST or query.mean is None:
             return [identity for identity, _ in seen]
-        similarity = np.stack([centroid for _, centroid in seen]) @ query.mean
-        nearest = np.argsort(-similarity, kind="stable")[:_SHORTLIST]
-        return [seen[i][0] for i in sorted(nearest.tolist())]
+        nearest, _ = top_k(query.mean[None], np.stack([centroid for _, centroid in seen]), _SHORTLIST)
+        return [seen[i][0] for i in sorted(nearest[0].tolist())]
 
 
 def linkage(a: Sequence[Tracklet], b: Sequence[Tracklet]) -> float | None:

@@ -5,26 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from reid.base import Known
 from reid.calibration import CalibrationSettings, DistanceCalibration, ratio
 from reid.gallery import Gallery, Identity, tracklet_distances
 from reid.matching import CandidateSearch, Match, assign
 from reid.topology import CameraLink, Topology
 from reid.tracklet_builder import TrackletBuilder, observation_qualities
 from reid.tracklets import CameraId, IdentityId, Link, LinkKind, Tracklet, TrackletKey, TrackView
-
-
-class Linker(Protocol):
-    """Gives every confirmed track one identity. Deterministic; takes cameras in any order of a tick."""
-
-    def update(self, camera: CameraId, time: float, tracks: Sequence[TrackView]) -> list[Link]:
-        """Take one camera's tracks at ``time`` [s]; returns what was decided now, also about other cameras."""
-
-    def finish(self) -> list[Link]:
-        """All cameras are over: decide what is still open."""
 
 
 class GalleryLinkerSettings(BaseModel, frozen=True, extra="forbid"):
@@ -45,9 +36,7 @@ class GalleryLinkerSettings(BaseModel, frozen=True, extra="forbid"):
         0.2, gt=0, description="An ended track whose final evidence is below this ratio leaves its identity."
     )
     clock_tolerance: float = Field(
-        0.5,
-        ge=0,
-        description="Seconds by which two cameras' clocks may disagree: how long one person may be in both.",
+        0.5, ge=0, description="Seconds that two cameras' clocks may differ: how long one person may be in both."
     )
     expiry: float = Field(3600.0, gt=0, description="Seconds after which an unseen identity is forgotten.")
     max_identities: int = Field(2000, ge=1, description="Identities remembered; the longest unseen are forgotten.")
@@ -88,6 +77,7 @@ class GalleryLinker:
         self._search = CandidateSearch(self._gallery, topology, self.calibration, settings.min_likelihood_ratio)
         self._open: dict[TrackletKey, TrackletBuilder] = {}
         self._identity_of: dict[TrackletKey, IdentityId] = {}  # of the open tracklets
+        self._changed: list[Tracklet] = []
         self._time = -math.inf
         self._due = -math.inf
 
@@ -96,7 +86,7 @@ class GalleryLinker:
         return len(self._gallery)
 
     def update(self, camera: CameraId, time: float, tracks: Sequence[TrackView]) -> list[Link]:
-        """Gather evidence; decide when it is time to. See `Linker.update`."""
+        """Gather evidence; decide when it is time to. See `reid.base.Linker`, as for all methods here."""
         seen = [track for track in tracks if track.state.value == "confirmed"]
         for track, quality in zip(seen, observation_qualities(seen), strict=True):
             key = TrackletKey(camera, int(track.id))
@@ -117,14 +107,28 @@ class GalleryLinker:
             builder.ended = True
         return self._decide()
 
+    def take_changed(self) -> list[Tracklet]:
+        """See `Linker.take_changed`."""
+        changed, self._changed = self._changed, []
+        return changed
+
+    def remember(self, identities: Known, next_identity: IdentityId, learned: Mapping[str, Any]) -> None:
+        """See `Linker.remember`."""
+        self._gallery.remember(identities, next_identity)
+        self.calibration.remember(learned.get("calibration", {}))
+
+    def learned(self) -> dict[str, Any]:
+        """See `Linker.learned`."""
+        return {"calibration": self.calibration.learned()}
+
     def _decide(self) -> list[Link]:
         current = {key: builder.tracklet() for key, builder in self._open.items()}
         for key, identity in self._identity_of.items():
             self._gallery[identity].put(current[key])
         ended = [current[key] for key, builder in self._open.items() if builder.ended]
-        links = self._undo_conflicts(current)
-        links += self._link_pending(current)
+        links = self._undo_conflicts(current) + self._link_pending(current)
         links += self._revise(sorted(ended, key=_order))
+        self._changed = [tracklet for key, tracklet in current.items() if key in self._identity_of]
         for tracklet in ended:
             del self._open[tracklet.key], self._identity_of[tracklet.key]
         self._gallery.forget(self._time, self._identity_of)
@@ -327,8 +331,7 @@ class GalleryLinker:
         evidence: _Evidence,
         previous: IdentityId | None = None,
     ) -> Link:
-        match, runner_up = evidence.match, evidence.runner_up
-        sign = -1 if evidence.against else 1
+        match, runner_up, sign = evidence.match, evidence.runner_up, -1 if evidence.against else 1
         return Link(
             key=tracklet.key,
             identity=identity.id,

@@ -63,6 +63,8 @@ class IdentitiesSink:
                 self._live[key].end = result.time
                 self._live[key].frames += 1
         for link in result.links:
+            if link.key.run:
+                continue  # of an earlier run, whose log is closed; the store has it
             self._log(link.kind.value, link.time, link.key, link.identity, **_evidence(link))
         for track in result.tracks:
             key = TrackletKey(result.camera, track.id)
