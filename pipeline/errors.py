@@ -6,12 +6,22 @@ HandoffError
 ├── SourceError      a camera cannot be opened or read          exit code 2 (at the start), 3 (mid-run)
 ├── WeightsError     a weight file is absent or does not fit    exit code 2  (defined in reid.errors)
 ├── DataError        crops to train on or to score         exit code 2  (defined in reid.errors)
+├── StoreError       an identity store cannot be used      exit code 2  (defined in reid.errors)
 └── TruthError       a truth or result file cannot be scored    exit code 2
 """
 
-from reid.errors import DataError, HandoffError, WeightsError
+from reid.errors import DataError, HandoffError, StoreError, WeightsError
 
-__all__ = ["ConfigError", "DataError", "HandoffError", "OutputError", "SourceError", "TruthError", "WeightsError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "HandoffError",
+    "OutputError",
+    "SourceError",
+    "StoreError",
+    "TruthError",
+    "WeightsError",
+]
 
 
 class ConfigError(HandoffError):
