@@ -211,8 +211,8 @@ class IdentityStore:
             )
             self._reserve(_RESERVED)
             self._db.execute(
-                "DELETE FROM runs WHERE id IN (SELECT id FROM runs ORDER BY id DESC LIMIT -1 OFFSET ?) "
-                "AND id NOT IN (SELECT run FROM tracklets UNION SELECT run FROM events UNION SELECT run FROM identities)",
+                "DELETE FROM runs WHERE id IN (SELECT id FROM runs ORDER BY id DESC LIMIT -1 OFFSET ?) AND id "
+                "NOT IN (SELECT run FROM tracklets UNION SELECT run FROM events UNION SELECT run FROM identities)",
                 (_MOST_RUNS,),
             )
         return int(added.lastrowid or 0)

@@ -112,7 +112,7 @@ class Retention:
             self._vacuum()
 
     def _vacuum(self) -> None:
-        self._db.execute(f"PRAGMA incremental_vacuum({_VACUUM})").fetchall()
+        self._db.executescript(f"PRAGMA incremental_vacuum({_VACUUM});")  # execute() would stop after one page
 
     def _used(self) -> int:
         return pragma(self._db, "page_count") - pragma(self._db, "freelist_count")

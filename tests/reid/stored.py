@@ -20,7 +20,7 @@ def tracklet(track, person=None, *, camera="gate", start=0.0, end=None, run=0, e
     mean = None if person is None else look(person, dimension)
     rows = np.zeros((0, 0), np.float32)
     if person is not None:
-        rows = np.stack([look(1000 * person + 7 * track + place, dimension) for place in range(exemplars)])
+        rows = np.resize(look(1000 * person + track, exemplars * dimension), (exemplars, dimension))
     box = np.array([track, 2, 30, 90], np.float32)
     key = TrackletKey(CameraId(camera), track, run)
     return Tracklet(key, start, start + 5 if end is None else end, box, box + 1, mean, rows, 40, 12.5)
