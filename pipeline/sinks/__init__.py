@@ -10,11 +10,12 @@ from pydantic import Field
 from pipeline.sinks.base import Sink, SinkSite
 from pipeline.sinks.identities import IdentitiesSettings
 from pipeline.sinks.mot import MotSettings
+from pipeline.sinks.store import StoreSettings
 from pipeline.sinks.video import VideoSettings
 from pipeline.sinks.window import WindowSettings
 
 SinkSettings = Annotated[
-    VideoSettings | IdentitiesSettings | MotSettings | WindowSettings, Field(discriminator="type")
+    VideoSettings | IdentitiesSettings | MotSettings | StoreSettings | WindowSettings, Field(discriminator="type")
 ]
 
 __all__ = ["Sink", "SinkSettings", "SinkSite"]
