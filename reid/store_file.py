@@ -67,10 +67,16 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
     if write:
         return sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
-    address = f"file:{quote(str(path.absolute()))}?mode=ro"
-    if not os.access(path.parent, os.W_OK) and not sidecar(path, "-wal").exists():
-        address += "&immutable=1"  # the index of the log, which a reader needs too, could not be made there
-    return sqlite3.connect(address, timeout=_WAIT, isolation_level=None, uri=True)
+    address = f"file:{quote(str(path.absolute()))}"
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        address += "?mode=rw"  # who may write leaves no empty log behind
+    elif sidecar(path, "-wal").exists():
+        address += "?mode=ro"
+    else:
+        address += "?immutable=1"  # the index of the log, which a reader needs too, could not be made there
+    connection = sqlite3.connect(address, timeout=_WAIT, isolation_level=None, uri=True)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def _check(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:

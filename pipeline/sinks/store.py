@@ -44,7 +44,7 @@ class StoreSettings(BaseModel, frozen=True, extra="forbid"):
     @classmethod
     def _name_or_absolute(cls, path: str) -> str:
         place = Path(path).expanduser()
-        if not place.is_absolute() and place.name != path:
+        if not place.is_absolute() and (place.name != path or path == ".."):
             raise ValueError("must be a file name, which lies in the run's folder, or an absolute path")
         return str(place)
 
