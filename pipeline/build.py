@@ -69,7 +69,7 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
     """
     config = loaded.config
     names = [camera.name for camera in config.cameras]
-    weights = _fingerprints(config)
+    weights = fingerprints(config)
     files = [file for sink in config.sinks if isinstance(sink, StoreSettings) for file in store_files(sink)]
     inputs = _inputs(loaded, weights)
     runfolder.check(output, names, inputs, files, overwrite=overwrite)  # told before models are loaded
@@ -87,13 +87,13 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
             detector.read([camera.name for camera in cameras])  # a fault shows before an older run is replaced
         embedder = config.embedder.build()
         opened.append(embedder)
-        weights = _fingerprints(config)  # after building, which may have fetched them
+        weights = fingerprints(config)  # after building, which may have fetched them
         _check_weights(weights, loaded.weights)
         if any(isinstance(settings, WindowSettings) for settings in config.sinks):
             require_display()  # before an older run in the folder is replaced
         runfolder.prepare(output, names, _inputs(loaded, weights), files, overwrite=overwrite)
         runfolder.write_record(output, dump(config, loaded.folder), weights)
-        site = SinkSite(output, cameras, stop, _embedder_mark(config, weights))
+        site = SinkSite(output, cameras, stop, embedder_mark(config, weights))
         sinks: list[Sink] = []
         for settings in config.sinks:
             sinks.append(settings.build(site))
@@ -126,7 +126,7 @@ def _remembered(sink: Sink, linker: Linker, config: Config) -> int:
     return sink.connect(linker, config.linker.max_identities, config.linker.max_tracklets)
 
 
-def _embedder_mark(config: Config, weights: Mapping[str, Mapping[str, str]]) -> str:
+def embedder_mark(config: Config, weights: Mapping[str, Mapping[str, str]]) -> str:
     """What decides whether embeddings of two runs can be compared: weights and settings, not how they are run."""
     how = {"weights", "architecture", "runtime", "device", "precision", "batch"}
     settings = config.embedder.model_dump(exclude=how)
@@ -220,7 +220,7 @@ def _inputs(loaded: LoadedConfig, weights: Mapping[str, Mapping[str, str]]) -> l
     return found
 
 
-def _fingerprints(config: Config) -> dict[str, dict[str, str]]:
+def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     """Path and sha256 of the weights that are there, by section."""
     found = {}
     for section in ("detector", "embedder"):

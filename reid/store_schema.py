@@ -45,7 +45,7 @@ CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES runs (id), time REAL NOT NULL, kind TEXT NOT NULL,
     tracklet_run INTEGER NOT NULL, camera TEXT NOT NULL, track INTEGER NOT NULL,
-    identity INTEGER NOT NULL, previous INTEGER, evidence TEXT NOT NULL);
+    identity INTEGER, previous INTEGER, evidence TEXT NOT NULL);
 CREATE INDEX events_identity ON events (identity);
 CREATE INDEX events_time ON events (time);
 CREATE TABLE learned (
