@@ -19,6 +19,7 @@ GREY = 128
 _BEFORE_AND_AFTER = (
     1.0  # seconds for which the first and last box stay grey: a person is seen before and after them
 )
+_GROWTH = 0.5  # of that box, on each side
 _LABELS = 5  # heights above the head at which `drawing` may put a label
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -40,13 +41,16 @@ class Sightings:
         """What covers the person in all frames from ``first`` to ``last``; None if they are in none.
 
         Gaps between rows are covered by the boxes around them, and ``margin`` frames before and after by the box
-        that is nearest in time; with the feet of the last ``trail`` frames.
+        that is nearest in time, half as large again on each side; with the feet of the last ``trail`` frames.
         """
         if last < self.frames[0] - margin or first > self.frames[-1] + margin:
             return None
         low = max(int(np.searchsorted(self.frames, first, side="right")) - 1, 0)
         high = min(int(np.searchsorted(self.frames, last, side="left")), len(self.frames) - 1)
         boxes = self.boxes[low : high + 1]
+        if first < self.frames[0] or last > self.frames[-1]:  # the person was already, or is still walking
+            reach = _GROWTH * (boxes[:, 2:] - boxes[:, :2])
+            boxes = np.concatenate([boxes[:, :2] - reach, boxes[:, 2:] + reach], axis=1)
         start = int(np.searchsorted(self.frames, first - trail))
         feet = self.boxes[start : high + 1]
         x = (feet[:, 0] + feet[:, 2]) / 2

@@ -93,7 +93,7 @@ def forget_in_recording(folder: Path) -> None:
     """
     if (folder / RECORDING).exists():
         raise OutputError(
-            f"{folder / RECORDING}: nobody can be erased from a recording yet; delete that folder, then forget again"
+            f"{folder / RECORDING}: nobody can be erased from a recording yet; delete that folder, then try again"
         )
 
 
@@ -124,10 +124,15 @@ def erase(folder: Path, who: Traced) -> list[Removal]:
         header, *_ = _lines(folder / TABLE)
         kept = [row for row in _table(folder) if not _in_table(row, who)]
         _rewrite(folder / TABLE, [header, *(",".join(row.values()) + "\n" for row in kept)])
+    erase_log(folder, who)
+    return removed
+
+
+def erase_log(folder: Path, who: Traced) -> None:
+    """Take a person out of a run's log: their lines go, and their numbers in the lines of others."""
     if (folder / LOG).is_file():
         entries = (_changed(entry, who) for entry in _entries(folder / LOG))
         _rewrite(folder / LOG, (json.dumps(entry) + "\n" for entry in entries if entry is not None))
-    return removed
 
 
 def videos_of(folder: Path, who: Traced) -> list[Path]:
