@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from contextlib import closing
 
@@ -17,6 +18,7 @@ from pipeline.motfile import read_mot
 from reid.store_file import Lock, connect
 from reid.store_forget import ERASED, without
 from tests.pipeline.agreement import frames_in, log_of, rows_of, table_of
+from tests.shared_data import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +252,14 @@ def test_a_video_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(OutputError, match=r"gate\.mp4: cannot be encoded again: .*; delete the video yourself"):
         erase_from_video(tmp_path / "gate.mp4", [], trail=0, dropped=0)
     assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
+
+
+def test_the_queries_of_the_documentation_work(made):
+    queries = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "store.md").read_text(), re.DOTALL)
+    assert len(queries) == 4
+    with closing(connect(made / "all.db", write=False)) as db:
+        answers = [db.execute(query.replace("= 7", "= 1")).fetchall() for query in queries]
+        assert all(answers[:2])
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+    for name in tables - {"sqlite_sequence"}:
+        assert f"`{name}`" in (ROOT / "docs" / "store.md").read_text(), name
