@@ -155,7 +155,12 @@ def test_identities_are_counted():
 def test_people_of_earlier_runs_count_when_they_are_met():
     kinds = {"link": LinkKind.LINK, "merge": LinkKind.MERGE}
     runner = Runner([], Detector(), Embedder(), {}, GalleryLinkerSettings().build([]), [], first_identity=10)
-    story = [("link", 10, None, 1), ("link", 3, None, 2), ("link", 3, None, 2), ("link", 7, None, 3)]
+    story: list[tuple[str, int, int | None, int]] = [
+        ("link", 10, None, 1),
+        ("link", 3, None, 2),
+        ("link", 3, None, 2),
+        ("link", 7, None, 3),
+    ]
     story += [("merge", 3, 10, 2), ("link", 11, None, 3), ("merge", 2, 7, 3), ("merge", 4, 3, 3)]
     for kind, identity, previous, wanted in story:
         before = None if previous is None else IdentityId(previous)
@@ -166,7 +171,7 @@ def test_people_of_earlier_runs_count_when_they_are_met():
 
 def test_tracklets_that_have_an_identity_are_reported_until_they_end():
     *_, sink = run([Camera("gate"), Camera("yard", count=10)])
-    ends = {}
+    ends: dict[TrackletKey, float] = {}
     for result in sink.results:
         for tracklet in result.tracklets:
             assert tracklet.end >= ends.get(tracklet.key, 0.0)
