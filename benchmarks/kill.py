@@ -120,6 +120,7 @@ class Findings:
     """What a series of kills has shown; lists name what is wrong."""
 
     kills: int = 0
+    within: int = 0  # kills that came within a write
     tracklets: int = 0
     lost: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -204,7 +205,10 @@ def _compare(
         rows = db.execute("SELECT run, camera, track, identity, end_time FROM tracklets").fetchall()
     found = {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
     findings.tracklets = len(found)
-    findings.lost += [str(key) for key in before if key not in found or found[key][1] < ends[key]]
+    findings.within += len(writes) > finished
+    findings.lost += [f"{key} is gone" for key in before if key not in found]
+    late = [key for key in before if key in found and found[key][1] < ends[key]]
+    findings.lost += [f"{key} ends at {found[key][1]}, but {ends[key]} was stored" for key in late]
     for key, (identity, _) in found.items():
         if identity not in {before.get(key), expected.stored.get(key)}:
             findings.changed.append(f"{key} has {identity}")
@@ -218,6 +222,7 @@ def _compare(
     fed = max((line["fed"] for line in lines if "fed" in line), default=start)
     findings.behind.append(fed - max((line["done"] for line in lines if "done" in line), default=start))
     expected.stored = {key: identity for key, (identity, _) in found.items()}
+    expected.ends |= {key: end for key, (_, end) in found.items()}  # without what was only promised
     return float(fed)
 
 
@@ -233,9 +238,10 @@ def main(times: int, seed: int, child: Path | None, start: float) -> None:
     with TemporaryDirectory() as folder:
         for findings in kill_again(Path(folder) / "identities.db", times, seed):
             print(f"{findings.kills} kills, {findings.tracklets} tracklets", end="\r", file=sys.stderr)
-    table = Table("kills", "tracklets", "lost", "changed", "doubled", "behind, s: median", "most")
+    table = Table("kills", "in a write", "tracklets", "lost", "changed", "doubled", "behind, s: median", "most")
     behind = np.array(findings.behind)
-    counts = (findings.kills, findings.tracklets, len(findings.lost), len(findings.changed), len(findings.doubled))
+    wrong = [len(faults) for faults in (findings.lost, findings.changed, findings.doubled)]
+    counts = (findings.kills, findings.within, findings.tracklets, *wrong)
     table.add_row(*map(str, counts), f"{np.median(behind):.2f}", f"{behind.max():.2f}")
     Console().print(table)
     for fault in findings.faults:

@@ -65,8 +65,8 @@ class IdentitiesSink:
         for link in result.links:
             if link.key.run and link.kind is not LinkKind.MERGE:
                 continue  # about a track of an earlier run, whose log is closed; the store has it
-            details = {"track": None} if link.key.run else {}
-            self._log(link.kind.value, link.time, link.key, link.identity, **details, **_evidence(link))
+            unnamed: dict[str, Any] = {"track": None} if link.key.run else {}
+            self._log(link.kind.value, link.time, link.key, link.identity, **unnamed, **_evidence(link))
         for track in result.tracks:
             key = TrackletKey(result.camera, track.id)
             if track.state is TrackState.ENDED and key in self._live:

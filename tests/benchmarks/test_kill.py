@@ -44,7 +44,25 @@ def test_faults_are_noticed(killed):
         {"fed": 9.0},
     ]
     _compare(store, lines, expected, findings, 0.0)
-    assert findings.lost == [str((run, "gate", 9999))]
+    assert findings.lost == [f"{(run, 'gate', 9999)} is gone"]
     assert f"{(run, camera, track)} has {identity}" in findings.changed
     assert any("identities" in fault for fault in findings.doubled)
     assert "4.00 s behind" in findings.faults
+
+
+def test_a_write_that_was_not_finished_is_not_missed(killed):
+    store, _ = killed
+    expected, findings = Expected(), Findings()
+    with closing(connect(store, write=False)) as db:
+        rows = db.execute("SELECT run, camera, track, identity, end_time FROM tracklets").fetchall()
+    for number, (run, camera, track, identity, _) in enumerate(rows):
+        expected.take(
+            run,
+            {"links": [(camera, track, 0, "link", identity, None)], "tracklets": [(camera, track, number, 0.0)]},
+        )
+    run, camera, track, identity, end = rows[0]
+    promised = {"links": [], "tracklets": [(camera, track, 0, end + 1)]}
+    for lines in ([{"run": run}, promised], [{"run": run}], [{"run": run}, promised, {"done": end + 1}]):
+        assert findings.lost == []
+        _compare(store, lines, expected, findings, 0.0)
+    assert findings.lost == [f"{(run, camera, track)} ends at {end}, but {end + 1} was stored"]
