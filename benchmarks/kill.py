@@ -4,9 +4,10 @@
 
 A child process feeds linker and store with drawn people who walk over three cameras, twenty times faster than real
 time, and writes down what it is about to store and what it has stored. It is killed; the store is compared with
-what was written down; the next child goes on from the store, with new track numbers as a new run has them. Counted
-are tracklets that are lost, that have another identity than was stored, or that nobody stored; people with two
-identities and identities of two people, over all runs; and by how much the last stored time was behind.
+what was written down; the next child goes on from the store, with new track numbers as a new run has them. Some
+kills come while the store is being opened, some are aimed into the midst of a write. Counted are tracklets that are
+lost, that have another identity than was stored, or that nobody stored; people with two identities and identities of
+two people, over all runs; and by how much the last stored time was behind.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CAMERAS = [CameraId(name) for name in ("gate", "yard", "hall")]
 PEOPLE, RATE, SPEED = 12, 5, 20  # frames a second of the cameras, and how much faster than those they come
 _OPENING = 0.2  # share of the kills that come while the store is being opened, or before
+_AIMED = 0.4  # share of the others that are aimed into a write
 _VISIT, _ROUND = 8.0, 15.0  # seconds in a view, and from one view to the next
 
 Key = tuple[int, str, int]  # run, camera, track
@@ -168,14 +170,18 @@ def kill_again(store: Path, times: int, seed: int = 0) -> Iterator[Findings]:
     expected, findings, now = Expected(), Findings(), 1e9
     for _ in range(times):
         opening = findings.kills > 0 and rng.random() < _OPENING
-        lines = _killed(store, now, float(rng.uniform(0.0, 1.2)), opening=opening)
+        aimed = rng.random() < _AIMED
+        lines = _killed(store, now, float(rng.uniform(0.0, 1.2)), opening=opening, aimed=aimed and not opening)
         now = _compare(store, lines, expected, findings, now) + float(rng.uniform(0.2, 6.0))
         findings.kills += 1
         yield findings
 
 
-def _killed(store: Path, start: float, seconds: float, *, opening: bool) -> list[dict[str, Any]]:
-    """Run a child, kill it so many seconds after its start (opening), or of feeding; what it wrote down."""
+def _killed(store: Path, start: float, seconds: float, *, opening: bool, aimed: bool) -> list[dict[str, Any]]:
+    """Run a child, kill it so many seconds after its start (opening), or of feeding; what it wrote down.
+
+    With ``aimed`` it is killed after that at the next moment at which it has announced a write, but not its end.
+    """
     notes = store.with_suffix(".notes")
     command = [sys.executable, "-m", "benchmarks.kill", "--child", str(store), "--start", str(start)]
     with notes.open("w") as out, subprocess.Popen(command, cwd=ROOT, stdout=out) as child:
@@ -183,10 +189,19 @@ def _killed(store: Path, start: float, seconds: float, *, opening: bool) -> list
         while not opening and not notes.stat().st_size and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(seconds)
+        while aimed and not _is_writing(notes) and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.0002)
         if child.poll() is not None:
             raise RuntimeError(f"the child ended by itself, with code {child.returncode}")
         child.kill()
     return [json.loads(line) for line in notes.read_text().splitlines() if line.endswith("}")]
+
+
+def _is_writing(notes: Path) -> bool:
+    """Whether the last line announces a write."""
+    with notes.open("rb") as file:
+        file.seek(-min(20_000, notes.stat().st_size), 2)
+        return file.read().rpartition(b"\n")[0].rpartition(b"\n")[2].startswith(b'{"links"')
 
 
 def _compare(
