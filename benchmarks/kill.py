@@ -5,9 +5,9 @@
 A child process feeds linker and store with drawn people who walk over three cameras, twenty times faster than real
 time, and writes down what it is about to store and what it has stored. It is killed; the store is compared with
 what was written down; the next child goes on from the store, with new track numbers as a new run has them. Some
-kills come while the store is being opened, some are aimed into the midst of a write. Counted are tracklets that are
-lost, that have another identity than was stored, or that nobody stored; people with two identities and identities of
-two people, over all runs; and by how much the last stored time was behind.
+kills come while the store is being opened, some are aimed into the midst of a write. Counted are tracklets that
+are lost, that have another identity than was stored, or that nobody stored; people with two identities and
+identities of two people, over all runs; and by how much the last stored time was behind.
 """
 
 from __future__ import annotations
