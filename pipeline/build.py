@@ -18,11 +18,14 @@ from pipeline.errors import HandoffError, SourceError, WeightsError
 from pipeline.frames import CameraInfo
 from pipeline.runner import Runner
 from pipeline.sinks import Sink, SinkSite
+from pipeline.sinks.store import StoreSettings, StoreSink, store_files
 from pipeline.sinks.window import WindowSettings, require_display
 from pipeline.sources import CameraSettings, Source, open_source
 from pipeline.sources.address import URL_SCHEMES, expand, is_live, is_undecided, label, path_of, scheme
 from pipeline.ticks import Ticks
+from reid.base import Linker
 from reid.embedder import Embedder
+from reid.store_file import Lock, connect
 from reid.tracklets import CameraId
 from reid.weights import find_weights, sha256_of
 
@@ -66,8 +69,11 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
     """
     config = loaded.config
     names = [camera.name for camera in config.cameras]
-    weights = _fingerprints(config)
-    runfolder.check(output, names, _inputs(loaded, weights), overwrite=overwrite)  # told before models are loaded
+    weights = fingerprints(config)
+    files = [file for sink in config.sinks if isinstance(sink, StoreSettings) for file in store_files(sink)]
+    inputs = _inputs(loaded, weights)
+    runfolder.check(output, names, inputs, files, overwrite=overwrite)  # told before models are loaded
+    _check_stores(config, output)
     _check_weights(weights, {part: wanted for part, wanted in loaded.weights.items() if part in weights})
     sources, unreachable = _open_sources(loaded)
     opened: list[Source | Detector | Embedder | Sink] = list(sources)
@@ -81,25 +87,51 @@ def build(loaded: LoadedConfig, output: Path, stop: threading.Event, *, overwrit
             detector.read([camera.name for camera in cameras])  # a fault shows before an older run is replaced
         embedder = config.embedder.build()
         opened.append(embedder)
-        weights = _fingerprints(config)  # after building, which may have fetched them
+        weights = fingerprints(config)  # after building, which may have fetched them
         _check_weights(weights, loaded.weights)
         if any(isinstance(settings, WindowSettings) for settings in config.sinks):
             require_display()  # before an older run in the folder is replaced
-        runfolder.prepare(output, names, _inputs(loaded, weights), overwrite=overwrite)
+        runfolder.prepare(output, names, _inputs(loaded, weights), files, overwrite=overwrite)
         runfolder.write_record(output, dump(config, loaded.folder), weights)
-        site = SinkSite(output, cameras, stop)
+        site = SinkSite(output, cameras, stop, embedder_mark(config, weights))
         sinks: list[Sink] = []
         for settings in config.sinks:
             sinks.append(settings.build(site))
             opened.append(sinks[-1])
+        linker = config.linker.build(config.links)
+        first = max((_remembered(sink, linker, config) for sink in sinks), default=1)
+        trackers = {camera.name: config.tracker.build() for camera in cameras}
+        runner = Runner(cameras, detector, embedder, trackers, linker, sinks, first)
         ticks = Ticks(sources, stop, depth=config.runtime.queue)
     except BaseException:
         for part in opened:
             part.close()
         raise
-    trackers = {camera.name: config.tracker.build() for camera in cameras}
-    runner = Runner(cameras, detector, embedder, trackers, config.linker.build(config.links), sinks)
     return Run(output, cameras, ticks, runner, detector, embedder, sinks, unreachable)
+
+
+def _check_stores(config: Config, output: Path) -> None:
+    """A store that cannot be used is told before models are loaded and before an older run is replaced."""
+    for settings in config.sinks:
+        if isinstance(settings, StoreSettings) and settings.place(output).exists():
+            Lock(settings.place(output)).release()
+            if settings.is_shared:
+                connect(settings.place(output), write=True).close()
+
+
+def _remembered(sink: Sink, linker: Linker, config: Config) -> int:
+    """Let the linker go on from a store; returns the first number of a new person."""
+    if not isinstance(sink, StoreSink):
+        return 1
+    return sink.connect(linker, config.linker.max_identities, config.linker.max_tracklets)
+
+
+def embedder_mark(config: Config, weights: Mapping[str, Mapping[str, str]]) -> str:
+    """What decides whether embeddings of two runs can be compared: weights and settings, not how they are run."""
+    how = {"weights", "architecture", "runtime", "device", "precision", "batch"}
+    settings = config.embedder.model_dump(exclude=how)
+    words = [str(value) if key == "type" else f"{key}={value}" for key, value in settings.items()]
+    return " ".join([*words, weights.get("embedder", {}).get("sha256", "")]).strip()
 
 
 def _announce(config: Config) -> None:
@@ -182,11 +214,13 @@ def _inputs(loaded: LoadedConfig, weights: Mapping[str, Mapping[str, str]]) -> l
         folder = config.detector.folder
         places = [folder, *(folder / camera.name for camera in config.cameras)]
         found += [runfolder.Input("recorded detections", place) for place in places]
+    stores = [sink for sink in config.sinks if isinstance(sink, StoreSettings) and sink.is_shared]
+    found += [runfolder.Input("identity store", Path(sink.path)) for sink in stores]
     found += [runfolder.Input(f"{section} weights", Path(entry["path"])) for section, entry in weights.items()]
     return found
 
 
-def _fingerprints(config: Config) -> dict[str, dict[str, str]]:
+def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     """Path and sha256 of the weights that are there, by section."""
     found = {}
     for section in ("detector", "embedder"):

@@ -20,6 +20,7 @@ from pipeline.reid_evaluate import evaluate as score
 from pipeline.reid_export import export
 from pipeline.reid_train import train
 from pipeline.signals import INTERRUPTED, Signals
+from pipeline.store_commands import find, forget, identities, route
 
 FAILED, USAGE, CAMERA_FAILED = 1, 2, 3  # and INTERRUPTED
 
@@ -181,6 +182,8 @@ def reid() -> None:
 
 for command in (train, score, export):
     reid.add_command(command)
+for command in (identities, route, find, forget):
+    cli.add_command(command)
 
 
 @cli.group()

@@ -81,6 +81,14 @@ def colour(identity: IdentityId) -> Colour:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
+def label_size(image: Image) -> tuple[int, int]:
+    """Width and height of the widest label in a picture of this size."""
+    size = _scale(image)
+    width, height, baseline = _text_size("10000000 t100000", size)
+    pad = max(2, round(3 * size))
+    return width + 2 * pad, height + baseline + 2 * pad
+
+
 def _colour_of(result: FrameResult, track: Track) -> Colour:
     identity = result.identities.get(track.id)
     return UNKNOWN if identity is None else colour(identity)

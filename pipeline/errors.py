@@ -7,10 +7,11 @@ HandoffError
 ├── WeightsError     a weight file is absent or does not fit    exit code 2  (defined in reid.errors)
 ├── DataError        crops to train on or to score         exit code 2  (defined in reid.errors)
 ├── RecordingError   a recording is missing or cannot be read   exit code 2
+├── StoreError       an identity store cannot be used      exit code 2  (defined in reid.errors)
 └── TruthError       a truth or result file cannot be scored    exit code 2
 """
 
-from reid.errors import DataError, HandoffError, WeightsError
+from reid.errors import DataError, HandoffError, StoreError, WeightsError
 
 __all__ = [
     "ConfigError",
@@ -19,6 +20,7 @@ __all__ = [
     "OutputError",
     "RecordingError",
     "SourceError",
+    "StoreError",
     "TruthError",
     "WeightsError",
 ]

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline.frames import Frame, FrameResult
+from reid.base import Linker
 from reid.identity_map import IdentityMap
-from reid.linker import Linker
-from reid.tracklets import CameraId, Link, LinkKind, TrackletKey
+from reid.tracklets import CameraId, IdentityId, Link, LinkKind, Tracklet, TrackletKey
 from trackers import Detections, Track, Tracker, TrackState
 
 STAGES = ("wait", "detect", "embed", "track", "link", "write")
@@ -49,14 +49,22 @@ class Follower:
         cameras: in the order of all output.
         trackers: one for each camera.
         linker: for all of them.
+        first_identity: the smaller numbers are of people of earlier runs.
     """
 
-    def __init__(self, cameras: Sequence[CameraId], trackers: Mapping[CameraId, Tracker], linker: Linker) -> None:
+    def __init__(
+        self,
+        cameras: Sequence[CameraId],
+        trackers: Mapping[CameraId, Tracker],
+        linker: Linker,
+        first_identity: int = 1,
+    ) -> None:
         self._trackers, self._linker = dict(trackers), linker
         self._identities = IdentityMap()
         self._last_time = dict.fromkeys(cameras, 0.0)
         self.statistics = Statistics(dict.fromkeys(cameras, 0))
-        self._newest_identity = 0
+        self._first_identity, self._newest_identity = first_identity, first_identity - 1
+        self._met: set[IdentityId] = set()  # of earlier runs
         self._live: set[TrackletKey] = set()
 
     def update(self, frame: Frame, detections: Detections) -> FrameResult:
@@ -82,8 +90,10 @@ class Follower:
                 yield last
         with self.statistics.stage("link"):
             links = self._linker.finish()
-        if links:
-            yield self._identified(cameras[0], max(self._last_time.values()), None, [], links, None)
+            tracklets = self._linker.take_changed()
+        if links or tracklets:
+            now = max(self._last_time.values())
+            yield self._identified(cameras[0], now, None, [], links, None, tracklets)
 
     def _result(
         self,
@@ -95,7 +105,8 @@ class Follower:
     ) -> FrameResult:
         with self.statistics.stage("link"):
             links = self._linker.update(camera, now, tracks)
-            return self._identified(camera, now, frame, tracks, links, detections)
+            changed = self._linker.take_changed()
+            return self._identified(camera, now, frame, tracks, links, detections, changed)
 
     def _identified(
         self,
@@ -105,6 +116,7 @@ class Follower:
         tracks: Sequence[Track],
         links: Sequence[Link],
         detections: Detections | None,
+        tracklets: Sequence[Tracklet],
     ) -> FrameResult:
         for link in links:
             self._identities.apply(link)
@@ -115,7 +127,7 @@ class Follower:
             if (identity := self._identities.get(TrackletKey(camera, track.id))) is not None
         }
         self._forget_ended(camera, tracks, links)
-        return FrameResult(camera, now, frame, tracks, identities, links, detections)
+        return FrameResult(camera, now, frame, tracks, identities, links, detections, tracklets)
 
     def _forget_ended(self, camera: CameraId, tracks: Sequence[Track], links: Sequence[Link]) -> None:
         """Drop the identities of tracks that are over, also of those that were decided on after their end."""
@@ -127,8 +139,15 @@ class Follower:
                 self._identities.forget(key)
 
     def _count(self, link: Link) -> None:
-        if link.kind is LinkKind.MERGE:
-            self.statistics.identities -= 1
+        """Those of this run by their rising numbers, those of earlier runs one by one."""
+        counted = len(self._met)
+        if link.kind is LinkKind.MERGE and link.previous is not None:
+            if link.previous >= self._first_identity:
+                self.statistics.identities -= 1
+            self._met.discard(link.previous)
+        if link.identity < self._first_identity:
+            self._met.add(link.identity)
         elif link.identity > self._newest_identity:
             self._newest_identity = link.identity
             self.statistics.identities += 1
+        self.statistics.identities += len(self._met) - counted

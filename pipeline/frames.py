@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reid.tracklets import CameraId, IdentityId, Link
+from reid.tracklets import CameraId, IdentityId, Link, Tracklet
 from trackers.tracks import Detections, Track, TrackId
 
 Image = npt.NDArray[np.uint8]
@@ -44,8 +44,9 @@ class FrameResult:
         frame: None once the camera has ended and only its last tracks and links are reported.
         tracks: confirmed, lost and just ended tracks, by id.
         identities: identity of each track that has one.
-        links: what the linker decided now; may concern other cameras.
+        links: what the linker decided now; may concern other cameras, and tracklets of earlier runs.
         detections: what the tracker was given; None when ``frame`` is.
+        tracklets: what is new about tracklets that have an identity; of all cameras.
     """
 
     camera: CameraId
@@ -55,6 +56,7 @@ class FrameResult:
     identities: Mapping[TrackId, IdentityId]
     links: Sequence[Link]
     detections: Detections | None = None
+    tracklets: Sequence[Tracklet] = ()
 
 
 @dataclass(frozen=True, slots=True)

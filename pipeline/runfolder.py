@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from pipeline.errors import OutputError
+from reid.store_file import files_of
 
 RECORD, SUMMARY = "run.yaml", "summary.json"
 _PACKAGES = ("torch", "ultralytics", "openvino", "av", "opencv-python", "numpy", "scipy", "lap")
@@ -34,8 +35,17 @@ class Input:
     path: Path
 
 
-def check(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, overwrite: bool) -> list[Path]:
+def check(
+    output: Path, cameras: Sequence[str], inputs: Sequence[Input], files: Sequence[str] = (), *, overwrite: bool
+) -> list[Path]:
     """Whether a run of the given cameras may write here; looks only, and takes no time.
+
+    Args:
+        output: the folder.
+        cameras: their names.
+        inputs: what the run reads.
+        files: names of files that the run writes beside those that every run writes.
+        overwrite: whether an older run may be replaced.
 
     Returns:
         What of an older run would go.
@@ -45,7 +55,7 @@ def check(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, over
             where this one would write; if there can be no folder of that name; or if an input lies where the run
             would write or where files of the old run are deleted.
     """
-    places = _places(output, cameras)
+    places = _places(output, cameras, files)
     _spare(inputs, places, f"{output}: the run would overwrite its own")
     try:
         around = next(folder for folder in (output, *output.absolute().parents) if os.path.lexists(folder))
@@ -58,7 +68,7 @@ def check(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, over
             raise OutputError(
                 f"{output}: holds a run already; choose another --output, or add --overwrite to replace that run"
             )
-        old = _places(output, _cameras_of(output)) if holds_run else []
+        old = _places(output, *_parts_of(output)) if holds_run else []
         _spare(inputs, old, f"{output}: --overwrite would delete the run's own")
         strangers = [place.name for place in places if place not in old and place.exists()]
     except OSError as error:
@@ -71,13 +81,15 @@ def check(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, over
     return old
 
 
-def prepare(output: Path, cameras: Sequence[str], inputs: Sequence[Input], *, overwrite: bool) -> None:
-    """Make the folder ready for a run of the given cameras.
+def prepare(
+    output: Path, cameras: Sequence[str], inputs: Sequence[Input], files: Sequence[str] = (), *, overwrite: bool
+) -> None:
+    """Make the folder ready for a run of the given cameras; the arguments are those of `check`.
 
     Raises:
         OutputError: as `check`, and if the folder cannot be created or written.
     """
-    old = check(output, cameras, inputs, overwrite=overwrite)
+    old = check(output, cameras, inputs, files, overwrite=overwrite)
     try:
         output.mkdir(parents=True, exist_ok=True)
         probe = output / f".writable-{os.getpid()}"
@@ -130,9 +142,9 @@ def environment() -> dict[str, str]:
     return versions
 
 
-def _places(output: Path, cameras: Iterable[str]) -> list[Path]:
+def _places(output: Path, cameras: Iterable[str], stores: Iterable[str] = ()) -> list[Path]:
     """Every file, and folder of files, that a run of these cameras writes; run.yaml last."""
-    files = [output / name for name in (*(f"{camera}.mp4" for camera in cameras), *_WRITTEN)]
+    files = [output / name for name in (*(f"{camera}.mp4" for camera in cameras), *_WRITTEN, *stores)]
     return [*files, *(output / folder for folder in _FOLDERS), output / RECORD]
 
 
@@ -145,17 +157,19 @@ def _spare(inputs: Sequence[Input], places: Sequence[Path], fault: str) -> None:
             raise OutputError(f"{fault} {item.what} {item.path}; choose another --output")
 
 
-def _cameras_of(output: Path) -> list[str]:
-    """The cameras of the run that a folder holds."""
+def _parts_of(output: Path) -> tuple[list[str], list[str]]:
+    """The cameras of the run that a folder holds, and the names of the files of its own identity store."""
     try:
         old = yaml.safe_load((output / RECORD).read_text(encoding="utf-8"))
         names = [str(camera["name"]) for camera in old["cameras"]]
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
+        stores = [str(sink["path"]) for sink in old.get("sinks", ()) if sink.get("type") == "store"]
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise OutputError(
             f"{output / RECORD}: not the record of a run, so nothing here is replaced; choose another "
             "--output, or remove the folder yourself"
         ) from None
-    return [name for name in names if Path(name).name == name]  # no other folder's files
+    own = [file.name for store in stores if Path(store).name == store for file in files_of(Path(store))]
+    return [name for name in names if Path(name).name == name], own  # no other folder's files
 
 
 def _remove(places: Iterable[Path]) -> None:

@@ -11,8 +11,8 @@ from pipeline.following import Follower, Statistics
 from pipeline.frames import CameraInfo, Frame, FrameResult
 from pipeline.sinks.base import Sink
 from pipeline.ticks import Ticks
+from reid.base import Linker
 from reid.embedder import Embedder
-from reid.linker import Linker
 from reid.tracklets import CameraId, FloatArray
 from trackers import Detections, Tracker
 
@@ -24,6 +24,7 @@ class Runner:
         cameras: in the order of all output.
         trackers: one for each camera.
         sinks: written to in this order.
+        first_identity: smaller numbers are people whom the linker knows from earlier runs.
     """
 
     def __init__(
@@ -34,9 +35,10 @@ class Runner:
         trackers: Mapping[CameraId, Tracker],
         linker: Linker,
         sinks: Sequence[Sink],
+        first_identity: int = 1,
     ) -> None:
         self._detector, self._embedder, self._trackers = detector, embedder, trackers
-        self._follower = Follower([camera.name for camera in cameras], trackers, linker)
+        self._follower = Follower([camera.name for camera in cameras], trackers, linker, first_identity)
         self._sinks = sinks
 
     @property

@@ -8,44 +8,30 @@ ways are fitted to the outcome, and all is done again, a few times.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from reid.appearance import Space, SpaceLearner, rows_of
+from reid.appearance import Space, SpaceLearner
 from reid.calibration import AppearanceCalibration
 from reid.decisions import ADVANCE
 from reid.gallery import order
+from reid.pair_evidence import Constraints, Evidence
 from reid.topology import Topology
-from reid.tracklets import CameraId, Tracklet, TrackletKey
+from reid.tracklets import CameraId, Tracklet
 from reid.transit import Transits
 
 Float = npt.NDArray[np.float64]
-Bool = npt.NDArray[np.bool_]
 Int = npt.NDArray[np.int64]
 
 _AGREEMENT = 0.3  # k pairs of tracklets that agree speak k to this power times as loud as one
-_ANYBODY = 0.1  # share of the prior that does not care about transit times
 _ROUNDS = 3  # of fitting before the first clustering
 _LEAST = 0.01  # probability from which a pair counts among those of one person
 _SWEEPS = 4  # in which single tracklets change over
 _HOPELESS = -2.0  # nats of mean evidence by looks below which clusters are not looked at any closer
-
-
-@dataclass(frozen=True, slots=True)
-class Constraints:
-    """What a person has decided.
-
-    Attributes:
-        together: groups of tracklets that are one person.
-        apart: pairs of tracklets that are two.
-    """
-
-    together: Sequence[Collection[TrackletKey]] = ()
-    apart: Sequence[tuple[TrackletKey, TrackletKey]] = ()
 
 
 @dataclass(slots=True)
@@ -64,87 +50,6 @@ class Clustering:
     transits: Transits
     space: Space | None
     evidence: Evidence = field(repr=False)
-
-
-class Evidence:
-    """What speaks for each pair of tracklets being one person; row and column i are tracklet i by rising start.
-
-    Attributes:
-        looks: (N, N) nats; 0 where one has no appearance.
-        ways: (N, N) nats for (i, j) being followed by each other without a sighting between; minus infinite if
-        impossible. apart: (N, N) certainly two people. distance: (N, N) of appearance; not a number without.
-    """
-
-    def __init__(self, tracklets: Sequence[Tracklet], topology: Topology, constraints: Constraints) -> None:
-        count = len(tracklets)
-        self._tracklets, self._topology = tracklets, topology
-        index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
-        self._seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
-        self.starts = np.array([tracklet.start for tracklet in tracklets])
-        self.apart, self._follows = self._possible()
-        for a, b in constraints.apart:
-            if a in index and b in index:
-                self.apart[index[a], index[b]] = self.apart[index[b], index[a]] = True
-        self.together = [[index[key] for key in group if key in index] for group in constraints.together]
-        for group in self.together:  # a person's word goes before what times and links say
-            self.apart[np.ix_(group, group)] = False
-            self._follows[np.ix_(group, group)] = True
-        self.distance: Float = np.full((count, count), np.nan)
-        self.looks: Float = np.zeros((count, count))
-        self.ways: Float = np.zeros((count, count))
-
-    def _possible(self) -> tuple[Bool, Bool]:
-        """(N, N) pairs that cannot be one person; and (i, j) where j can be the next sighting after i."""
-        count = len(self._tracklets)
-        apart, follows = np.zeros((count, count), bool), np.zeros((count, count), bool)
-        for i, a in enumerate(self._tracklets):
-            for j in range(i + 1, count):
-                b = self._tracklets[j]
-                apart[i, j] = apart[j, i] = not self._topology.can_be_one_person(a, b)
-                follows[i, j] = self._topology.can_follow(a, b)
-        return apart, follows
-
-    def look_through(self, space: Space | None) -> None:
-        """Distances in a space."""
-        places = np.flatnonzero(self._seen)
-        if space is None or len(places) == 0:
-            return
-        rows = rows_of(space, [self._tracklets[i] for i in places.tolist()])
-        self.distance[np.ix_(places, places)] = np.clip(1 - rows @ rows.T, 0, 2)
-
-    def weigh(self, calibration: AppearanceCalibration, transits: Transits, return_odds: float) -> None:
-        """Looks and ways in nats, by what is known of the site."""
-        cameras = sorted({tracklet.key.camera for tracklet in self._tracklets})
-        code = np.array([cameras.index(tracklet.key.camera) for tracklet in self._tracklets])
-        for i in np.flatnonzero(self._seen):
-            others = np.flatnonzero(self._seen)
-            ratios = calibration.log_ratios(cameras[code[i]], cameras, code[others], self.distance[i, others])
-            self.looks[i, others] = ratios
-        np.fill_diagonal(self.looks, 0.0)
-        self.ways[:] = -np.inf
-        for j, later in enumerate(self._tracklets):
-            before: list[int] = np.flatnonzero(self._follows[:, j]).tolist()
-            if not before:
-                continue
-            rates = transits.log_rates([self._tracklets[i] for i in before], later)
-            shares = np.exp(rates - np.logaddexp.reduce(rates))
-            known = max(1.0, len(before) / 2)  # about half of the tracklets before are somebody's last sighting
-            self.ways[before, j] = np.log((1 - _ANYBODY) * shares + _ANYBODY / known) + return_odds
-
-    def pair_probabilities(self) -> Float:
-        """(N, N) that two tracklets are one person, given all others that each could be; symmetric."""
-        worth = self.looks + np.maximum(self.ways, self.ways.T)
-        worth[self.apart | ~np.isfinite(self.distance)] = -np.inf
-        np.fill_diagonal(worth, -np.inf)
-        odds = np.exp(np.minimum(worth, 50.0))
-        others = (worth <= 0) & ~np.eye(len(worth), dtype=bool)
-        rivals = odds @ others  # (i, j): of i's candidates, those who are not j's as well
-        result: Float = odds / (1 + odds + np.maximum(rivals, rivals.T))
-        return result
-
-    def chain(self, members: Sequence[int]) -> float:
-        """What the ways of one person's sightings, by rising start, say."""
-        return float(sum(self.ways[a, b] for a, b in pairwise(members)))
 
 
 def cluster(

@@ -1,4 +1,4 @@
-"""The root of all errors, and those that weights and crops raise; `pipeline.errors` draws the whole tree."""
+"""The root of all errors, and those of weights, crops and the store; `pipeline.errors` draws the whole tree."""
 
 
 class HandoffError(Exception):
@@ -11,3 +11,7 @@ class WeightsError(HandoffError):
 
 class DataError(HandoffError):
     """A folder of crops, or the state of an interrupted training, is absent or cannot be used."""
+
+
+class StoreError(HandoffError):
+    """An identity store cannot be opened, read or written."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reid import explanation
+from reid.base import Known
 from reid.decisions import FalseLinkBudget
 from reid.explanation import Evidence
 from reid.gallery import Gallery, Identity, order
@@ -44,6 +45,7 @@ class EvidenceLinker:
         self._open: dict[TrackletKey, TrackletBuilder] = {}
         self._due_since: dict[TrackletKey, float] = {}
         self._identity_of: dict[TrackletKey, IdentityId] = {}  # of the open tracklets
+        self._changed: list[Tracklet] = []
         self._time = -math.inf
         self._due = -math.inf
 
@@ -52,7 +54,7 @@ class EvidenceLinker:
         return len(self._gallery)
 
     def update(self, camera: CameraId, time: float, tracks: Sequence[TrackView]) -> list[Link]:
-        """Gather evidence; decide when it is time to. See `Linker.update`."""
+        """Gather evidence; decide when it is time to. See `reid.base.Linker`, as for all methods here."""
         seen = [track for track in tracks if track.state.value == "confirmed"]
         for track, quality in zip(seen, observation_qualities(seen), strict=True):
             key = TrackletKey(camera, int(track.id))
@@ -74,6 +76,21 @@ class EvidenceLinker:
             builder.ended = True
         return self._decide()
 
+    def take_changed(self) -> list[Tracklet]:
+        """See `Linker.take_changed`."""
+        changed, self._changed = self._changed, []
+        return changed
+
+    def remember(self, identities: Known, next_identity: IdentityId, learned: Mapping[str, Any]) -> None:
+        """See `Linker.remember`."""
+        self.learning.restore(learned)
+        self._gallery.remember(identities, next_identity)
+        self._gallery.look_through(self.learning.spaces.space())
+
+    def learned(self) -> dict[str, Any]:
+        """See `Linker.learned`."""
+        return self.learning.state()
+
     def _decide(self) -> list[Link]:
         current = {key: builder.tracklet() for key, builder in self._open.items()}
         for key, identity in self._identity_of.items():
@@ -82,6 +99,7 @@ class EvidenceLinker:
         links = self._undo_conflicts(current)
         links += self._link_pending(current)
         links += self._revise(sorted(ended, key=order))
+        self._changed = [tracklet for key, tracklet in current.items() if key in self._identity_of]
         for tracklet in ended:
             for table in (self._open, self._identity_of, self._due_since):
                 table.pop(tracklet.key, None)

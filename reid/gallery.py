@@ -255,6 +255,14 @@ class Gallery:
         self.appearances.give([member.key for member in members], kept.id)
         del self._identities[gone.id]
 
+    def remember(self, known: Mapping[IdentityId, Sequence[Tracklet]], next_identity: IdentityId) -> None:
+        """Take in people of earlier runs; new ones get numbers from ``next_identity`` on."""
+        for id_, tracklets in known.items():
+            self._identities[id_] = Identity(id_)
+            for tracklet in tracklets:
+                self._identities[id_].put(tracklet)
+        self._next_id = max(self._next_id, next_identity)
+
     def remove(self, id: IdentityId) -> None:  # noqa: A002
         """Forget an identity."""
         self.appearances.remove([member.key for member in self._identities[id].members])

@@ -1,25 +1,14 @@
-"""The interface of a linker, which joins the tracks of all cameras into identities, and its settings."""
+"""The settings of the linker."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from reid.evidence_linker import EvidenceLinker
 from reid.topology import CameraLink, Topology
-from reid.tracklets import CameraId, Link, TrackView
-
-
-class Linker(Protocol):
-    """Gives every confirmed track one identity. Deterministic; takes cameras in any order of a tick."""
-
-    def update(self, camera: CameraId, time: float, tracks: Sequence[TrackView]) -> list[Link]:
-        """Take one camera's tracks at ``time`` [s]; returns what was decided now, also about other cameras."""
-
-    def finish(self) -> list[Link]:
-        """All cameras are over: decide what is still open."""
 
 
 class EvidenceLinkerSettings(BaseModel, frozen=True, extra="forbid"):

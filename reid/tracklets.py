@@ -40,10 +40,17 @@ class TrackView(Protocol):
 
 
 class TrackletKey(NamedTuple):
-    """A track of one camera: the unit that gets an identity."""
+    """A track of one camera: the unit that gets an identity.
+
+    Attributes:
+        camera: its name.
+        track: unique within its camera and run.
+        run: 0 is the present run; another number is the id of an earlier one in the identity store.
+    """
 
     camera: CameraId
     track: int
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,12 @@ from pipeline.sinks.base import Sink, SinkSite
 from pipeline.sinks.identities import IdentitiesSettings
 from pipeline.sinks.mot import MotSettings
 from pipeline.sinks.recording import RecordingSettings
+from pipeline.sinks.store import StoreSettings
 from pipeline.sinks.video import VideoSettings
 from pipeline.sinks.window import WindowSettings
 
 SinkSettings = Annotated[
-    VideoSettings | IdentitiesSettings | MotSettings | RecordingSettings | WindowSettings,
+    VideoSettings | IdentitiesSettings | MotSettings | StoreSettings | RecordingSettings | WindowSettings,
     Field(discriminator="type"),
 ]
 

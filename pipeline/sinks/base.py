@@ -21,11 +21,13 @@ class SinkSite:
         output: the run's folder; it exists.
         cameras: all cameras of the run.
         stop: set it to end the run after the current tick.
+        embedder: a mark of what makes the embeddings; those with the same mark can be compared.
     """
 
     output: Path
     cameras: Sequence[CameraInfo]
     stop: threading.Event
+    embedder: str = ""
 
 
 class Sink(Protocol):

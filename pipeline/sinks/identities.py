@@ -63,7 +63,10 @@ class IdentitiesSink:
                 self._live[key].end = result.time
                 self._live[key].frames += 1
         for link in result.links:
-            self._log(link.kind.value, link.time, link.key, link.identity, **_evidence(link))
+            if link.key.run and link.kind is not LinkKind.MERGE:
+                continue  # about a track of an earlier run, whose log is closed; the store has it
+            unnamed: dict[str, Any] = {"track": None} if link.key.run else {}
+            self._log(link.kind.value, link.time, link.key, link.identity, **unnamed, **_evidence(link))
         for track in result.tracks:
             key = TrackletKey(result.camera, track.id)
             if track.state is TrackState.ENDED and key in self._live:

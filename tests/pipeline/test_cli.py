@@ -44,6 +44,7 @@ def test_a_run_leaves_every_file_of_the_design(demo_run):
     assert files == [
         "gate.mp4",
         "identities.csv",
+        "identities.db",
         "identities.jsonl",
         "mot/gate.txt",
         "mot/yard.txt",

@@ -225,7 +225,7 @@ class TestSet:
 @pytest.mark.parametrize("preset", ["default", "cpu", "gpu", "accurate", "recorded"])
 def test_every_preset_is_valid(tmp_path, preset):
     loaded = config.load(write(tmp_path, GOOD), preset)
-    assert {sink.type for sink in loaded.config.sinks} == {"video", "identities", "mot"}
+    assert {sink.type for sink in loaded.config.sinks} == {"video", "identities", "mot", "store"}
     assert config.load_processing(preset).tracker == loaded.config.tracker
 
 

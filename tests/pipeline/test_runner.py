@@ -12,7 +12,7 @@ from pipeline.frames import CameraInfo, Frame
 from pipeline.runner import Runner
 from pipeline.ticks import Ticks
 from reid.linker import EvidenceLinkerSettings
-from reid.tracklets import CameraId
+from reid.tracklets import CameraId, IdentityId, Link, LinkKind, TrackletKey
 from tests.factories import box, detections, unit_rows
 from trackers import DeepSortSettings, Detections, TrackState
 
@@ -150,6 +150,40 @@ def test_no_people_give_frames_without_tracks():
 def test_identities_are_counted():
     runner, *_ = run([Camera("gate")])
     assert runner.statistics.identities == 2
+
+
+def test_people_of_earlier_runs_count_when_they_are_met():
+    kinds = {"link": LinkKind.LINK, "merge": LinkKind.MERGE}
+    runner = Runner([], Detector(), Embedder(), {}, EvidenceLinkerSettings().build([]), [], first_identity=10)
+    story: list[tuple[str, int, int | None, int]] = [
+        ("link", 10, None, 1),
+        ("link", 3, None, 2),
+        ("link", 3, None, 2),
+        ("link", 7, None, 3),
+    ]
+    story += [("merge", 3, 10, 2), ("link", 11, None, 3), ("merge", 2, 7, 3), ("merge", 4, 3, 3)]
+    for kind, identity, previous, wanted in story:
+        before = None if previous is None else IdentityId(previous)
+        key = TrackletKey(GATE, 1)
+        runner._follower._count(
+            Link(key, IdentityId(identity), kinds[kind], 0, before, None, None, None, None, "")
+        )
+        assert runner.statistics.identities == wanted, (kind, identity)
+
+
+def test_tracklets_that_have_an_identity_are_reported_until_they_end():
+    *_, sink = run([Camera("gate"), Camera("yard", count=10)])
+    ends: dict[TrackletKey, float] = {}
+    for result in sink.results:
+        for tracklet in result.tracklets:
+            assert tracklet.end >= ends.get(tracklet.key, 0.0)
+            ends[tracklet.key] = tracklet.end
+    assert {key: round(end, 3) for key, end in ends.items()} == {
+        ("gate", 1, 0): 3.9,
+        ("gate", 2, 0): 3.9,
+        ("yard", 1, 0): 0.9,
+        ("yard", 2, 0): 0.9,
+    }
 
 
 def test_a_track_too_short_to_decide_gets_its_identity_at_the_end():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,23 @@ def test_the_log_tells_events_in_order_with_their_evidence(tmp_path):
     }
     end = next(entry for entry in log if entry["event"] == "end" and entry["track"] == 1)
     assert (end["start"], end["end"], end["frames"]) == (0.0, 0.1, 2)  # lost in its third frame
+
+
+def test_decisions_about_earlier_runs_change_this_run_s_files_only_where_they_concern_it(tmp_path):
+    script, earlier = Script(), TrackletKey(GATE, 1, run=4)
+    links = [
+        replace(link(GATE, 1, 9, 0.2, 2, LinkKind.SPLIT), key=earlier),
+        replace(link(GATE, 1, 2, 0.2, 5, LinkKind.MERGE), key=earlier),
+    ]
+    results = [
+        script.frame(GATE, 0.1, [track(1)], [link(GATE, 1, 5, 0.1)]),
+        script.frame(GATE, 0.2, [track(1)], links),
+        script.after(GATE, 0.2, [track(1, TrackState.ENDED)]),
+    ]
+    write_all(tmp_path, results)
+    assert [(entry["event"], entry["track"]) for entry in log_of(tmp_path)][1:3] == [("link", 1), ("merge", None)]
+    assert [row["identity"] for row in table_of(tmp_path)] == ["2"]
+    assert set(read_mot(tmp_path / "mot" / "gate.txt").id.tolist()) == {2}
 
 
 def test_the_log_is_on_disk_at_once(tmp_path):

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from reid.clustering import Constraints, cluster
+from reid.clustering import cluster
+from reid.pair_evidence import Constraints
 from reid.topology import CameraLink, Topology
 from reid.tracklets import CameraId, Tracklet, TrackletKey
 

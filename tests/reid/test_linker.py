@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from reid.identity_map import IdentityMap
 from reid.linker import EvidenceLinkerSettings
 from reid.topology import CameraLink
-from reid.tracklets import CameraId, LinkKind, TrackletKey
+from reid.tracklets import CameraId, IdentityId, LinkKind, Tracklet, TrackletKey
 from trackers.tracks import Track, TrackId, TrackState
 
 A, B, C = CameraId("a"), CameraId("b"), CameraId("c")
@@ -258,3 +259,27 @@ def test_linkers_can_be_pickled_mid_run():
     site.visit(1, A, 0, 5)
     site.run()
     assert len(pickle.loads(pickle.dumps(site.linker))) == 1  # noqa: S301 - our own bytes
+
+
+def test_people_of_an_earlier_run_are_recognised_and_nobody_gets_their_numbers():
+    before = Site()
+    first = [before.visit(person, A, 3 * person, 3 * person + 4) for person in range(4)]
+    known: dict[IdentityId, list[Tracklet]] = {}
+    identities = before.run()
+    for tracklet in before.linker.take_changed():
+        identity = identities.get(tracklet.key)
+        assert identity is not None
+        known.setdefault(identity, []).append(replace(tracklet, key=tracklet.key._replace(run=1)))
+    after = Site()
+    after.linker.remember(known, IdentityId(40), before.linker.learned())
+    assert after.linker.learned()["calibration"] == before.linker.learned()["calibration"]
+    again = [after.visit(person, B, 60 + 3 * person, 64 + 3 * person) for person in range(4)]
+    stranger = after.visit(9, B, 80, 85)
+    now = after.run()
+    seen_last = [
+        key for key in first if TrackletKey(*key) in {t.key._replace(run=0) for ts in known.values() for t in ts}
+    ]
+    assert seen_last
+    for key in seen_last:
+        assert now.get(again[first.index(key)]) == identities.get(key)
+    assert now.get(stranger) >= 40
