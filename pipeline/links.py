@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pipeline.errors import RunError
@@ -30,6 +31,7 @@ MAX_CHANCE = 0.05
 HELD = 0.95  # share of the transits in a window
 _SURE = 0.8  # confidence from which a transit counts
 _SHORTEST = 0.1  # s; times are compared by their logarithms
+_ROUNDING = 1e-6
 _NO_LOOKS = np.zeros((0, 0), np.float32)
 
 
@@ -178,29 +180,25 @@ def read_run(folder: Path) -> Run:
 
 def table(learned: LearnedLinks) -> Table:
     """The links for people."""
-    shown = Table("from", "to", title="Camera links", title_justify="left")
-    for name in ("transits", "of who leave", "median", f"{HELD:.0%} within"):
-        shown.add_column(name, justify="right")
-    shown.add_column("left at")
-    shown.add_column("entered at")
+    shown = Table(title="Camera links", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("from", "to"):
+        shown.add_column(name, overflow="fold")
+    for name in ("transits", "share", "median", f"{HELD:.0%} within"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for name in ("left", "entered"):
+        shown.add_column(name)
     for way in learned.links:
-        shown.add_row(
-            way.origin,
-            way.to,
-            str(way.transits),
-            f"{way.share:.0%}",
-            f"{way.median:.1f} s",
-            f"{way.window[0]:.1f} to {way.window[1]:.1f} s",
-            way.leave,
-            way.enter,
-        )
+        low, high = way.window
+        times = (f"{way.median:.1f} s", f"{low:.1f}-{high:.1f} s")
+        shown.add_row(way.origin, way.to, str(way.transits), f"{way.share:.0%}", *times, way.leave, way.enter)
     return shown
 
 
 def notes(learned: LearnedLinks) -> Iterator[str]:
     """What the table leaves out, a line each."""
     seen = sum(way.transits for way in learned.links)
-    yield f"{len(learned.links)} links, {seen} of {learned.transits} transits"
+    count = "1 link" if len(learned.links) == 1 else f"{len(learned.links)} links"
+    yield f"{count}, {seen} of {learned.transits} transits; share: of those who went on to another camera"
     for doubt, count in Counter(way.doubt for way in learned.doubtful).items():
         yield f"no link: {count} {'pair' if count == 1 else 'pairs'} with {doubt}"
 
@@ -308,23 +306,24 @@ def _doubt(transits: int, share: float, chance: float, min_transits: int) -> str
 def _chance(group: Sequence[Transit], gaps: Float, entries: dict[tuple[int, CameraId], Float]) -> float:
     """How likely it is that unrelated entries put so many times into one window so narrow.
 
-    The window is the narrowest with half of the times. For people who enter at any moment after an exit, alike for
-    all entries that there were, the number of times in a given window is binomial; each place where the window can
-    lie is a trial.
+    The window is the narrowest with half of the times. How many unrelated people would lie in
+    it is known from the entries of all others after each exit; then the number of times in a given window is
+    binomial, and each place where the window can lie is a trial.
     """
     from scipy.stats import binom
 
     low, high = narrowest(gaps, np.ones(len(gaps)), 0.5)
-    shares = []
+    alike = after = 0
     for transit, gap in zip(group, gaps, strict=True):
         known = entries[transit.run, transit.later.key.camera]
         left = transit.later.start - gap
-        first, last = np.searchsorted(known, [left + low - 1e-6, left + high + 1e-6], side="left")
-        after = len(known) - int(np.searchsorted(known, left - 1e-6))
-        shares.append((last - first) / max(1, after))
+        first, last = np.searchsorted(known, [left + low - _ROUNDING, left + high + _ROUNDING])
+        own = low <= gap <= high
+        alike += int(last - first) - own
+        after += len(known) - int(np.searchsorted(known, left - _ROUNDING)) - 1
     inside = int(((gaps >= low) & (gaps <= high)).sum())
     places = len(gaps) - inside + 1
-    return min(1.0, places * float(binom.sf(inside - 1, len(gaps), np.mean(shares))))
+    return min(1.0, places * float(binom.sf(inside - 1, len(gaps), (alike + 1) / (after + 1))))
 
 
 def weighted_median(values: Float, weights: Float) -> float:

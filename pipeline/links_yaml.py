@@ -94,9 +94,9 @@ def put_into(path: Path, text: str, cameras: Sequence[CameraId], *, overwrite: b
 
 def _lines(learned: LearnedLinks, margin: float) -> Iterator[str]:
     yield f"{_HERE}:"
-    yield "  # Learned from runs; edit what you know better. Nobody can go between two cameras that have no way, direct"
-    yield f"  # or over others. `seconds`: the narrowest window with {HELD:.0%} of the transits, its low end divided and"
-    yield f"  # its high end multiplied by {1 + margin:g}."
+    yield "  # Learned from runs; edit what you know better. Nobody can go between two cameras that have no way,"
+    yield "  # direct or over others. `seconds`: the narrowest window with"
+    yield f"  # {HELD:.0%} of the transits, its low end divided and its high end multiplied by {1 + margin:g}."
     for way in learned.links:
         yield f"  - {_entry(way, margin)}  # {way.transits} transits, median {way.median:.1f} s"
     for first, second in learned.overlapping:
