@@ -182,14 +182,14 @@ def table(learned: LearnedLinks) -> Table:
     """The links for people."""
     shown = Table(title="Camera links", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("from", "to"):
-        shown.add_column(name, overflow="fold")
-    for name in ("transits", "share", "median", f"{HELD:.0%} within"):
-        shown.add_column(name, justify="right", no_wrap=True)
+        shown.add_column(name, no_wrap=True, overflow="ignore")
+    for name in ("transits", "share", "median, s", f"{HELD:.0%}, s"):
+        shown.add_column(name, justify="right")
     for name in ("left", "entered"):
         shown.add_column(name)
     for way in learned.links:
         low, high = way.window
-        times = (f"{way.median:.1f} s", f"{low:.1f}-{high:.1f} s")
+        times = (f"{way.median:.1f}", f"{low:.1f}-{high:.1f}")
         shown.add_row(way.origin, way.to, str(way.transits), f"{way.share:.0%}", *times, way.leave, way.enter)
     return shown
 

@@ -22,7 +22,7 @@ _BEND = 0.16  # of an arrow, by its length: there and back lie apart
 _NODE = 0.15  # radius of a camera's dot; the circle of cameras has radius 1 or more
 _WIDEST = 7.0  # points, for a link that all take
 _DPI = 110
-_INK, _LINE, _DOT = "#222222", "#3b6ea5", "#e8eef5"
+_INK, _LINE, _DOT = "#222222", "#6991bb", "#e8eef5"
 
 
 def draw(learned: LearnedLinks, path: Path) -> None:
@@ -52,7 +52,7 @@ def draw(learned: LearnedLinks, path: Path) -> None:
 
 
 def label_places(ways: list[Way], positions: dict[str, Float]) -> list[Float]:
-    """Where on each arrow its label goes: the widest links first, each as far from dots and other labels as it can.
+    """Where on each arrow its label goes: the widest links first, as far from dots and other labels as can be.
 
     Returns:
         (2,) for each way.
@@ -61,7 +61,7 @@ def label_places(ways: list[Way], positions: dict[str, Float]) -> list[Float]:
     places: dict[int, Float] = {}
     for index in sorted(range(len(ways)), key=lambda index: -ways[index].share):
         curve = arrow(positions[ways[index].origin], positions[ways[index].to])
-        options = _along(curve, np.linspace(0.15, 0.85, 29))
+        options = _along(curve, np.linspace(0.15, 0.7, 23))
         clear = np.min([_apart(options, other) for other in taken], axis=0)
         places[index] = options[int(clear.argmax())]
         taken.append(places[index])
@@ -98,9 +98,7 @@ def _draw_graph(axes: Axes, learned: LearnedLinks) -> None:
         shape = Curve(curve.tolist(), [Curve.MOVETO, Curve.CURVE3, Curve.CURVE3])
         head = f"-|>,head_length={4 + width},head_width={2 + width / 1.8}"
         axes.add_patch(
-            FancyArrowPatch(
-                path=shape, arrowstyle=head, color=_LINE, linewidth=width, alpha=0.75, mutation_scale=1, zorder=2
-            )
+            FancyArrowPatch(path=shape, arrowstyle=head, color=_LINE, linewidth=width, mutation_scale=1, zorder=2)
         )
     for name, (x, y) in positions.items():
         axes.add_patch(Circle((x, y), _NODE, facecolor=_DOT, edgecolor=_INK, zorder=3))
