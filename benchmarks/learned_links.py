@@ -238,13 +238,13 @@ def main(seeds: int, runs: tuple[Path, ...], truth: tuple[Path, ...], min_transi
         shown.add_column(name, justify="right")
     if runs:
         _row(shown, f"{len(runs)} runs", [score(_learned(runs, min_transits), read_truth(truth), min_transits)])
-        Console().print(shown)
+        Console(width=130).print(shown)
         return
     for transits, wrong in ((200, 0.0), (200, 0.05), (200, 0.1), (200, 0.2), (50, 0.05), (20, 0.05), (10, 0.05)):
         with tempfile.TemporaryDirectory() as folder:
             results = [simulate(Path(folder) / str(seed), transits, wrong, seed) for seed in range(seeds)]
         _row(shown, f"{transits} transits a link, {wrong:.0%} wrong", results)
-    Console().print(shown)
+    Console(width=130).print(shown)
 
 
 if __name__ == "__main__":

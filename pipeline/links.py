@@ -243,7 +243,7 @@ def _ends_of_tracks(path: Path) -> dict[int, npt.NDArray[np.float32]]:
     rows = read_mot(path, RunError)
     rows = rows.select(np.lexsort((rows.frame, rows.id)))
     numbers, firsts = np.unique(rows.id, return_index=True)
-    lasts = np.append(firsts[1:], len(rows)) - 1
+    lasts = np.append(firsts, len(rows))[1:] - 1
     boxes = rows.xyxy.astype(np.float32)
     return {int(number): boxes[[first, last]] for number, first, last in zip(numbers, firsts, lasts, strict=True)}
 
@@ -310,7 +310,7 @@ def _chance(group: Sequence[Transit], gaps: Float, entries: dict[tuple[int, Came
     it is known from the entries of all others after each exit; then the number of times in a given window is
     binomial, and each place where the window can lie is a trial.
     """
-    from scipy.stats import binom
+    from scipy.special import betainc
 
     low, high = narrowest(gaps, np.ones(len(gaps)), 0.5)
     alike = after = 0
@@ -323,7 +323,8 @@ def _chance(group: Sequence[Transit], gaps: Float, entries: dict[tuple[int, Came
         after += len(known) - int(np.searchsorted(known, left - _ROUNDING)) - 1
     inside = int(((gaps >= low) & (gaps <= high)).sum())
     places = len(gaps) - inside + 1
-    return min(1.0, places * float(binom.sf(inside - 1, len(gaps), (alike + 1) / (after + 1))))
+    at_least = float(betainc(inside, places, (alike + 1) / (after + 1)))  # of binomial: so many or more are inside
+    return min(1.0, places * at_least)
 
 
 def weighted_median(values: Float, weights: Float) -> float:

@@ -19,7 +19,8 @@ Float = npt.NDArray[np.float64]
 
 _COLUMNS = 4  # of histograms
 _BEND = 0.16  # of an arrow, by its length: there and back lie apart
-_NODE = 0.15  # radius of a camera's dot; the circle of cameras has radius 1 or more
+_NODE = 0.15  # radius of a camera's dot; that of the circle of cameras is 1
+_MANY = 8  # cameras from which dots shrink
 _WIDEST = 7.0  # points, for a link that all take
 _DPI = 110
 _INK, _LINE, _DOT = "#222222", "#6991bb", "#e8eef5"
@@ -60,7 +61,7 @@ def label_places(ways: list[Way], positions: dict[str, Float]) -> list[Float]:
     taken = list(positions.values())
     places: dict[int, Float] = {}
     for index in sorted(range(len(ways)), key=lambda index: -ways[index].share):
-        curve = arrow(positions[ways[index].origin], positions[ways[index].to])
+        curve = arrow(positions[ways[index].origin], positions[ways[index].to], _dot(len(positions)))
         options = _along(curve, np.linspace(0.15, 0.7, 23))
         clear = np.min([_apart(options, other) for other in taken], axis=0)
         places[index] = options[int(clear.argmax())]
@@ -74,14 +75,19 @@ def camera_places(names: list[str]) -> dict[str, Float]:
     return {name: np.array([np.cos(a), np.sin(a)]) for name, a in zip(names, angles, strict=True)}
 
 
-def arrow(start: Float, end: Float) -> Float:
+def arrow(start: Float, end: Float, dot: float = _NODE) -> Float:
     """Control points (3, 2) of a quadratic curve that bends to the left, without its parts inside the dots."""
     way = end - start
     curve = np.stack([start, (start + end) / 2 + _BEND * np.array([-way[1], way[0]]), end])
     length = float(np.hypot(*way))
-    first, last = _NODE / length * 1.05, 1 - _NODE / length * 1.15
+    first, last = dot / length * 1.05, 1 - dot / length * 1.15
     middle = _blend(_blend(curve[0], curve[1], first), _blend(curve[1], curve[2], first), last)
     return np.stack([_along(curve, np.array([first]))[0], middle, _along(curve, np.array([last]))[0]])
+
+
+def _dot(cameras: int) -> float:
+    """Radius that leaves arrows room between the dots."""
+    return _NODE * min(1.0, _MANY / cameras)
 
 
 def _draw_graph(axes: Axes, learned: LearnedLinks) -> None:
@@ -89,11 +95,12 @@ def _draw_graph(axes: Axes, learned: LearnedLinks) -> None:
     from matplotlib.path import Path as Curve
 
     positions = camera_places([str(camera) for camera in learned.cameras])
+    dot = _dot(len(positions))
     for first, second in learned.overlapping:
         (x1, y1), (x2, y2) = positions[first], positions[second]
         axes.plot([x1, x2], [y1, y2], color="#999999", linestyle=":", linewidth=2, zorder=1)
     for way in learned.links:
-        curve = arrow(positions[way.origin], positions[way.to])
+        curve = arrow(positions[way.origin], positions[way.to], dot)
         width = 0.6 + (_WIDEST - 0.6) * way.share
         shape = Curve(curve.tolist(), [Curve.MOVETO, Curve.CURVE3, Curve.CURVE3])
         head = f"-|>,head_length={4 + width},head_width={2 + width / 1.8}"
@@ -101,7 +108,7 @@ def _draw_graph(axes: Axes, learned: LearnedLinks) -> None:
             FancyArrowPatch(path=shape, arrowstyle=head, color=_LINE, linewidth=width, mutation_scale=1, zorder=2)
         )
     for name, (x, y) in positions.items():
-        axes.add_patch(Circle((x, y), _NODE, facecolor=_DOT, edgecolor=_INK, zorder=3))
+        axes.add_patch(Circle((x, y), dot, facecolor=_DOT, edgecolor=_INK, zorder=3))
         size = 10 if len(name) < 8 else max(4.5, 80 / len(name))
         axes.text(x, y, name, ha="center", va="center", fontsize=size, color=_INK, zorder=4)
     box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
