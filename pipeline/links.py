@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from pipeline.errors import RunError
 from pipeline.motfile import read_mot
@@ -176,31 +174,6 @@ def read_run(folder: Path) -> Run:
     for tracks in people.values():
         tracks.sort(key=lambda tracklet: (tracklet.start, tracklet.key))
     return Run(cameras, list(people.values()), confidence, overlapping)
-
-
-def table(learned: LearnedLinks) -> Table:
-    """The links for people."""
-    shown = Table(title="Camera links", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("from", "to"):
-        shown.add_column(name, no_wrap=True, overflow="ignore")
-    for name in ("transits", "share", "median, s", f"{HELD:.0%}, s"):
-        shown.add_column(name, justify="right")
-    for name in ("left", "entered"):
-        shown.add_column(name)
-    for way in learned.links:
-        low, high = way.window
-        times = (f"{way.median:.1f}", f"{low:.1f}-{high:.1f}")
-        shown.add_row(way.origin, way.to, str(way.transits), f"{way.share:.0%}", *times, way.leave, way.enter)
-    return shown
-
-
-def notes(learned: LearnedLinks) -> Iterator[str]:
-    """What the table leaves out, a line each."""
-    seen = sum(way.transits for way in learned.links)
-    count = "1 link" if len(learned.links) == 1 else f"{len(learned.links)} links"
-    yield f"{count}, {seen} of {learned.transits} transits; share: of those who went on to another camera"
-    for doubt, count in Counter(way.doubt for way in learned.doubtful).items():
-        yield f"no link: {count} {'pair' if count == 1 else 'pairs'} with {doubt}"
 
 
 def _rows(

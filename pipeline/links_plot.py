@@ -39,7 +39,7 @@ def draw(learned: LearnedLinks, path: Path) -> None:
     height = max(6.5, 1.5 * rows, 0.9 * len(learned.cameras))
     figure = Figure(figsize=(min(height, 16.0) + 2.3 * _COLUMNS, height), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subfigures(1, 2, width_ratios=[min(height, 16.0), 2.3 * _COLUMNS])
+    left, right = figure.subfigures(1, 2, width_ratios=[min(height, 16.0), 2.3 * _COLUMNS], squeeze=False)[0]
     _draw_graph(left.subplots(), learned)
     cells = right.subplots(max(rows, 3), _COLUMNS, squeeze=False).ravel()
     limits = _limits(learned.links)
@@ -125,7 +125,7 @@ def _draw_times(axes: Axes, way: Way, limits: tuple[float, float]) -> None:
 
     edges = np.geomspace(*limits, 25)
     axes.axvspan(max(limits[0], way.window[0]), max(limits[0], way.window[1]), color="#dde7f2", zorder=0)
-    axes.hist(np.clip(way.times, *limits), edges, color=_LINE)
+    axes.hist(np.clip(way.times, *limits), edges.tolist(), color=_LINE)
     axes.axvline(max(limits[0], way.median), color=_INK, linewidth=1)
     axes.set_xscale("log")
     axes.set_xlim(*limits)

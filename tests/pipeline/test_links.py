@@ -92,10 +92,11 @@ def test_medians_are_within_15_percent_after_200_transits(tmp_path):
 def test_times_shares_and_sides(tmp_path):
     people = [*walkers(10, 8.0), *walkers(10, 20.0, then="c", every=61.0)]
     learned = learn([write_visits(tmp_path / "run", people)])
-    by_pair = {(way.origin, way.to): way for way in learned.links}
+    by_pair = {(str(way.origin), str(way.to)): way for way in learned.links}
     assert set(by_pair) == {("a", "b"), ("a", "c")}
     way = by_pair["a", "b"]
-    assert (way.transits, way.share, way.median) == (10, 0.5, pytest.approx(8.0))
+    assert (way.transits, way.share) == (10, 0.5)
+    assert way.median == pytest.approx(8.0)
     assert way.window == pytest.approx((8.0, 8.0))
     assert (way.leave, way.enter) == ("right", "left")
 
@@ -121,7 +122,8 @@ def test_of_overlapping_views_the_last_one_is_left(tmp_path):
     joined = [{"from": "a", "to": "b", "overlap": True}]
     people = [[("a", t, t + 20), ("b", t + 5, t + 9), ("c", t + 28, t + 40)] for t in np.arange(6) * 90.0]
     (way,) = learn([write_visits(tmp_path / "run", people, links=joined)]).links
-    assert (way.origin, way.to, way.median) == ("a", "c", pytest.approx(8.0))
+    assert pairs([way]) == {("a", "c")}
+    assert way.median == pytest.approx(8.0)
 
 
 def test_several_runs_count_together_but_not_their_identities(tmp_path):
@@ -276,7 +278,7 @@ def test_files_that_links_cannot_be_put_into_stay(tmp_path, text, words):
     cams.write_text(text)
     learned = learn([write_visits(tmp_path / "run", walkers(6))])
     with pytest.raises(ConfigError, match=words):
-        put_into(cams, section(learned), ["a", "b"], overwrite=True)
+        put_into(cams, section(learned), learned.cameras[:2], overwrite=True)
     assert cams.read_text() == text
     assert not (tmp_path / "cams.yaml.bak").exists()
 
