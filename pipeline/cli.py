@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pipeline.errors import HandoffError
 from pipeline.jsonfile import check_json, write_json
+from pipeline.links_command import links
 from pipeline.reid_evaluate import evaluate as score
 from pipeline.reid_export import export
 from pipeline.reid_train import train
@@ -173,6 +174,9 @@ def doctor(preset: str, changes: tuple[str, ...]) -> int:
     findings = checks.examine(preset, changes)
     console.print(checks.table(findings))
     return USAGE if any(finding.remedy for finding in findings) else 0
+
+
+cli.add_command(links)
 
 
 @cli.group()

@@ -6,6 +6,7 @@ HandoffError
 ├── SourceError      a camera cannot be opened or read          exit code 2 (at the start), 3 (mid-run)
 ├── WeightsError     a weight file is absent or does not fit    exit code 2  (defined in reid.errors)
 ├── DataError        crops to train on or to score         exit code 2  (defined in reid.errors)
+├── RunError         a finished run is missing or incomplete     exit code 2
 ├── RecordingError   a recording is missing or cannot be read   exit code 2
 ├── StoreError       an identity store cannot be used      exit code 2  (defined in reid.errors)
 └── TruthError       a truth or result file cannot be scored    exit code 2
@@ -19,6 +20,7 @@ __all__ = [
     "HandoffError",
     "OutputError",
     "RecordingError",
+    "RunError",
     "SourceError",
     "StoreError",
     "TruthError",
@@ -40,6 +42,10 @@ class SourceError(HandoffError):
 
 class RecordingError(HandoffError):
     """A recording is missing, is damaged, or is something else."""
+
+
+class RunError(HandoffError):
+    """A folder holds no finished run, a file of it is missing or wrong, or it tells too little."""
 
 
 class TruthError(HandoffError):
