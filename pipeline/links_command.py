@@ -89,5 +89,5 @@ def notes(learned: LearnedLinks) -> Iterator[str]:
     seen = sum(way.transits for way in learned.links)
     count = "1 link" if len(learned.links) == 1 else f"{len(learned.links)} links"
     yield f"{count}, {seen} of {learned.transits} transits; share: of those who went on to another camera"
-    for doubt, count in Counter(way.doubt for way in learned.doubtful).items():
-        yield f"no link: {count} {'pair' if count == 1 else 'pairs'} with {doubt}"
+    for doubt, ways in Counter(way.doubt for way in learned.doubtful).items():
+        yield f"no link: {ways} {'pair' if ways == 1 else 'pairs'} with {doubt}"
