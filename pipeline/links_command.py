@@ -89,5 +89,5 @@ def notes(learned: LearnedLinks) -> Iterator[str]:
     seen = sum(way.transits for way in learned.links)
     count = "1 link" if len(learned.links) == 1 else f"{len(learned.links)} links"
     yield f"{count}, {seen} of {learned.transits} transits; share: of those who went on to another camera"
-    for doubt, pairs in Counter(way.doubt for way in learned.doubtful).items():
-        yield f"no link: {pairs} {'pair' if pairs == 1 else 'pairs'} with {doubt}"
+    for doubt, ways in Counter(way.doubt for way in learned.doubtful).items():
+        yield f"no link: {ways} {'pair' if ways == 1 else 'pairs'} with {doubt}"
