@@ -7,6 +7,7 @@ HandoffError
 ├── WeightsError     a weight file is absent or does not fit    exit code 2  (defined in reid.errors)
 ├── DataError        crops to train on or to score         exit code 2  (defined in reid.errors)
 ├── RecordingError   a recording is missing or cannot be read   exit code 2
+├── RunError         the folder of a run lacks what is asked for   exit code 2
 └── TruthError       a truth or result file cannot be scored    exit code 2
 """
 
@@ -18,6 +19,7 @@ __all__ = [
     "HandoffError",
     "OutputError",
     "RecordingError",
+    "RunError",
     "SourceError",
     "TruthError",
     "WeightsError",
@@ -38,6 +40,10 @@ class SourceError(HandoffError):
 
 class RecordingError(HandoffError):
     """A recording is missing, is damaged, or is something else."""
+
+
+class RunError(HandoffError):
+    """The folder of a run is missing, or lacks the file, identity or track that is asked for."""
 
 
 class TruthError(HandoffError):
