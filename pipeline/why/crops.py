@@ -90,7 +90,7 @@ def _cameras(run: Path) -> Mapping[str, CameraSettings]:
     """The cameras as run.yaml has them."""
     path = run / RECORD
     if not path.is_file():
-        raise RunError(f"{path}: there is none, so it is not known where the pictures are; give the folder of a run")
+        raise RunError(f"{path}: there is none, and it tells where the videos are; give the folder of a run")
     data = YamlFile(path).data
     try:
         cameras = [CameraSettings.model_validate(camera) for camera in data["cameras"]]
@@ -169,5 +169,3 @@ def _qualities(rows: MotRows, boxes: npt.NDArray[np.float32], info: CameraInfo) 
     size = np.array([info.width, info.height])
     cut = (boxes[:, :2] < _BORDER * size).any(axis=1) | (boxes[:, 2:] > (1 - _BORDER) * size).any(axis=1)
     return np.asarray(qualities * (boxes[:, 3] - boxes[:, 1]) * np.where(cut, 0.1, 1.0))
-
-

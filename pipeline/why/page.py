@@ -29,8 +29,10 @@ h1 { margin: 0; font-size: 1.5rem; } p { margin: .3rem 0; } .soft { color: var(-
 .bar { display: grid; grid-template-columns: 5.6rem 1fr 3.4rem; align-items: center; gap: .5rem; }
 .bar b { text-align: right; font-variant-numeric: tabular-nums; }
 .track { position: relative; height: 12px; background: var(--card); border: 1px solid var(--line); }
-.track i { position: absolute; top: 0; bottom: 0; background: var(--for); } .track i.minus { background: var(--against); }
-.track.signed::after { content: ""; position: absolute; left: 50%; top: -3px; bottom: -3px; border-left: 1px solid var(--ink); }
+.track i { position: absolute; top: 0; bottom: 0; background: var(--for); }
+.track i.minus { background: var(--against); }
+.track.signed::after { content: ""; position: absolute; left: 50%; top: -3px; bottom: -3px;
+  border-left: 1px solid var(--ink); }
 @media (max-width: 900px) { .row { grid-template-columns: 1fr; } .head { display: none; } }
 """
 
@@ -58,14 +60,14 @@ def _row(row: Row, scale: float) -> str:
         f'<div><div class="name">{escape(row.where)}</div><div>{escape(row.span)}</div>'
         f"<div>{escape(row.since)}</div></div>\n"
         f"<div>{_crops(row.crops, row.where)}</div>\n"
-        f"{_panel(row.chosen)}\n{_panel(row.rival)}\n"
+        f"{_panel(row.chosen, row.nobody)}\n{_panel(row.rival, 'nobody')}\n"
         f"<div>{_decision(row, scale)}</div>\n</section>"
     )
 
 
-def _panel(panel: Panel | None) -> str:
+def _panel(panel: Panel | None, nobody: str) -> str:
     if panel is None:
-        return '<div class="soft">nobody</div>'
+        return f'<div class="soft">{nobody}</div>'
     distance = "" if panel.distance is None else f"<div>distance <b>{panel.distance:.2f}</b></div>"
     return (
         f'<div class="panel{" chosen" * panel.chosen}"><div class="name">{escape(panel.title)}</div>'

@@ -92,13 +92,14 @@ class _Canvas:
             va="top",
             ha="right" if right else "left",
             parse_math=False,
+            zorder=3,
         )
 
     def box(self, left: float, top: float, width: float, height: float, colour: str) -> None:
         """A filled rectangle."""
         from matplotlib.patches import Rectangle
 
-        self._axes.add_patch(Rectangle((left, top), width, height, facecolor=colour, linewidth=0))
+        self._axes.add_patch(Rectangle((left, top), width, height, facecolor=colour, linewidth=0, zorder=1))
 
     def crops(self, left: float, top: float, crops: Crops, most: int) -> None:
         """Pictures side by side, or a grey card that says why there are none."""
@@ -111,9 +112,7 @@ class _Canvas:
             image = decoded(jpeg)
             scale = min(_CROP / image.shape[0], (_SLOT - 4) / image.shape[1])
             width, height = image.shape[1] * scale, image.shape[0] * scale
-            self._axes.imshow(
-                image, extent=(left, left + width, top + height, top), aspect="auto", interpolation="bilinear"
-            )
+            self._axes.imshow(image, extent=(left, left + width, top + height, top), aspect="auto", zorder=2)
             left += width + 4
 
 
@@ -133,7 +132,7 @@ def cut(text: str, columns: int, lines: int) -> list[str]:
 def _head(canvas: _Canvas, report: Report, left_out: int) -> None:
     canvas.text(_COLUMNS["when"], 10, report.title, size=15, bold=True)
     more = f"; {left_out} surer decisions are left out here, the page has all" if left_out else ""
-    canvas.text(_COLUMNS["when"], 40, *cut(report.summary + more, 200, 1))
+    canvas.text(_COLUMNS["when"], 40, " ".join(cut(report.summary + more, 200, 1)))
     canvas.text(_COLUMNS["when"], 60, report.weakest, bold=True)
     for line, text in enumerate(cut(LEGEND, 210, 2)):
         canvas.text(_COLUMNS["when"], 82 + 15 * line, text, _SOFT, _SMALL)
@@ -153,14 +152,14 @@ def _row(canvas: _Canvas, row: Row, top: float, scale: float) -> None:
     for place, text in enumerate(lines):
         canvas.text(x, y + 38 + 17 * place, text, size=_SMALL)
     canvas.crops(_COLUMNS["track"], top + 34, row.crops, _PANEL)
-    _panel(canvas, _COLUMNS["chosen"], top, row.chosen)
-    _panel(canvas, _COLUMNS["rival"], top, row.rival)
+    _panel(canvas, _COLUMNS["chosen"], top, row.chosen, row.nobody)
+    _panel(canvas, _COLUMNS["rival"], top, row.rival, "nobody")
     _decision(canvas, row, top, scale)
 
 
-def _panel(canvas: _Canvas, x: float, top: float, panel: Panel | None) -> None:
+def _panel(canvas: _Canvas, x: float, top: float, panel: Panel | None, nobody: str) -> None:
     if panel is None:
-        canvas.text(x, top + 12, "nobody", _SOFT)
+        canvas.text(x, top + 12, nobody, _SOFT)
         return
     colour = _CHOSEN if panel.chosen else _RIVAL
     canvas.box(x - 12, top + 10, 4, _ROW - 20, colour)
@@ -169,8 +168,8 @@ def _panel(canvas: _Canvas, x: float, top: float, panel: Panel | None) -> None:
         canvas.crops(x, top + 34, panel.crops, _PANEL)
     distance = "" if panel.distance is None else f"distance {panel.distance:.2f}"
     canvas.text(x, top + _ROW - 32, distance, bold=True)
-    indent = 95 if distance else 0
-    canvas.text(x + indent, top + _ROW - 31, *cut(panel.where, 26 if distance else 38, 1), _SOFT, _SMALL)
+    indent = 106 if distance else 0
+    canvas.text(x + indent, top + _ROW - 31, " ".join(cut(panel.where, 24 if distance else 38, 1)), _SOFT, _SMALL)
 
 
 def _decision(canvas: _Canvas, row: Row, top: float, scale: float) -> None:

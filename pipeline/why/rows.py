@@ -12,11 +12,11 @@ from reid.tracklets import LinkKind, TrackletKey
 
 NOBODY = "nothing to compare with"
 LEGEND = (
-    "Bars: how much looks, and way (place and time), speak for (+) or against (-) being the identity that is named "
+    "Bars: how much looks, and way (place and time), speak for (+) or against (-) the identity that is named "
     "above them, in nats: +2.3 is ten times likelier. Distance: 0 is the same, about 1 two people."
 )
 _LEAST_SCALE = 5.0  # nats, at the end of a bar
-_ROLES = {Role.CHOSEN: "chosen", Role.REFUSED: "not chosen", Role.LEFT: "left"}
+_ROLES = {Role.CHOSEN: "chosen", Role.MERGED: "merged", Role.REFUSED: "not chosen", Role.LEFT: "left"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,11 @@ class Row:
     def chosen(self) -> Panel | None:
         """The identity that the track became, if somebody had it."""
         return next((panel for panel in self.panels if panel.chosen), None)
+
+    @property
+    def nobody(self) -> str:
+        """What to say where there is no `chosen`."""
+        return "somebody new" if self.kind in ("new", "split") else "nobody"
 
     @property
     def rival(self) -> Panel | None:
@@ -139,7 +144,7 @@ def _row(step: Step, crops: Mapping[TrackletKey, Crops], least: float | None, *,
         crops[sighting.key],
         tuple(_panel(compared, crops, dated=dated) for compared in step.compared),
         step.probability,
-        "" if step.about is None else f"to be identity {step.about}",
+        "" if step.about is None else f"identity {step.about}",
         step.looks,
         step.way,
         step.reason,
@@ -169,7 +174,7 @@ def _since(step: Step, *, dated: bool) -> str:
 def _panel(compared: Compared, crops: Mapping[TrackletKey, Crops], *, dated: bool) -> Panel:
     seen = compared.sighting
     return Panel(
-        compared.role is Role.CHOSEN,
+        compared.role in (Role.CHOSEN, Role.MERGED),
         f"identity {compared.identity}, {_ROLES[compared.role]}",
         "no other track of it" if seen is None else f"{name_of(seen.key)}, {_clock(seen.start, dated=dated)}",
         compared.distance,

@@ -1,4 +1,4 @@
-"""What the identity log says about one identity: its tracks in order of time, and every decision that concerns it."""
+"""What the identity log says about one identity: its tracks and all decisions about it, in order of time."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Role(Enum):
 
     CHOSEN = "chosen"
     REFUSED = "refused"  # the rival: it came second, or was not good enough
+    MERGED = "merged"  # the track's identity and this one became one
     LEFT = "left"  # the track had it before
 
 
@@ -119,7 +120,8 @@ def read(run: Path, identity: int, track: TrackletKey | None = None) -> Story:
         return story
     steps = tuple(step for step in story.steps if step.sighting.key == track)
     if not steps:
-        known = ", ".join(f"{key.camera}/{key.track}" for key, *_ in _shortened(story))
+        keys = sorted({step.sighting.key for step in story.steps})
+        known = ", ".join(f"{key.camera}/{key.track}" for key in keys[:_SHOWN]) + " ..." * (len(keys) > _SHOWN)
         raise RunError(f"{log}: {track.camera}/{track.track} is no track of identity {identity}; it has: {known}")
     return replace(story, steps=steps)
 
@@ -144,7 +146,8 @@ class _Reader:
         merge = became.get(identity)
         if merge is not None:
             raise RunError(
-                f"{log}: identity {identity} was merged into {merge.identity} ({merge.reason}); ask for {merge.identity}"
+                f"{log}: identity {identity} was merged into {merge.identity} ({merge.reason}); "
+                f"ask for {merge.identity}"
             )
         known = {step.identity for step in self._steps} - set(became)
         if identity not in known:
@@ -210,8 +213,9 @@ class _Reader:
         evidence, kind, key = entry["evidence"], LinkKind(entry["event"]), _key(entry)
         distance, rival = evidence.get("distance"), evidence.get("rival")
         chosen = about if kind is LinkKind.MERGE else (None if is_new else entry["identity"])
+        role = Role.MERGED if kind is LinkKind.MERGE else Role.CHOSEN
         if chosen is not None:
-            yield Compared(chosen, Role.CHOSEN, distance, self._nearest(chosen, key))
+            yield Compared(chosen, role, distance, self._nearest(chosen, key))
         if kind is LinkKind.SPLIT:
             left = IdentityId(entry["previous"])
             yield Compared(left, Role.LEFT, distance if left == about else None, self._nearest(left, key))
@@ -233,11 +237,11 @@ class _Reader:
             LinkKind(entry["event"]),
             _key(entry),
             IdentityId(entry["identity"]),
-            entry.get("previous"),
+            IdentityId(entry["previous"]) if "previous" in entry else None,
         )
         old = self._map.get(key)
         self._map.apply(Link(key, identity, kind, entry["time"], previous, None, None, None, None, ""))
-        if kind is LinkKind.MERGE:
+        if kind is LinkKind.MERGE and previous is not None:
             self._members.setdefault(identity, set()).update(self._members.pop(previous, set()))
         else:
             if old is not None:
@@ -261,14 +265,9 @@ def ranges(numbers: Sequence[int]) -> str:
     return ", ".join(words) + (f" and others up to {numbers[-1]}" if len(parts) > _SHOWN else "")
 
 
-def _shortened(story: Story) -> list[tuple[TrackletKey]]:
-    keys = sorted({step.sighting.key for step in story.steps})
-    return [(key,) for key in keys[:_SHOWN]]
-
-
 def _before(sighting: Sighting, sightings: Sequence[Sighting]) -> Sighting | None:
     """Of the tracks of an identity in order of time, the one that was seen last when this one began."""
-    earlier = [other for other in sightings[: sightings.index(sighting)]]
+    earlier = sightings[: sightings.index(sighting)]
     return max(earlier, key=lambda other: min(other.end, sighting.start), default=None)
 
 
@@ -294,11 +293,22 @@ def _entries(log: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             entry = json.loads(line)
-            needed = ("event", "time", "camera", "track", "identity")
-            if any(key not in entry for key in needed):
-                raise ValueError(f"lacks one of {', '.join(needed)}")
-            if entry["event"] not in ("start", "end") and "reason" not in entry.get("evidence", {}):
-                raise ValueError("lacks its evidence")
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{log}:{number}: not an entry of the identity log ({error}); restore the file") from None
+        except ValueError as error:
+            raise RunError(f"{log}:{number}: not JSON ({error}); restore the file") from None
+        if not _is_entry(entry):
+            raise RunError(f"{log}:{number}: not an entry of the identity log; restore the file")
         yield entry
+
+
+def _is_entry(entry: object) -> bool:
+    """Whether a line has what its event needs."""
+    if not isinstance(entry, dict) or not entry.keys() >= {"event", "time", "camera", "track", "identity"}:
+        return False
+    if entry["event"] == "start":
+        return True
+    if entry["event"] == "end":
+        return entry.keys() >= {"start", "end"}
+    known = entry["event"] in {kind.value for kind in LinkKind}
+    has_previous = entry["event"] == LinkKind.LINK.value or "previous" in entry
+    evidence = entry.get("evidence")
+    return known and has_previous and isinstance(evidence, dict) and "reason" in evidence

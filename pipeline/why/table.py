@@ -49,8 +49,8 @@ def table_of(report: Report) -> Table:
             f"{row.span}\n{row.since}",
             f"{row.verdict}\n{row.reason}",
             _evidence(row),
-            _panel(row.chosen),
-            _panel(row.rival),
+            _panel(row.chosen, row.nobody),
+            _panel(row.rival, "nobody"),
         )
         table.add_row(*(Text(cell) for cell in cells), style="yellow" if row.weakest else None)
     return table
@@ -58,14 +58,16 @@ def table_of(report: Report) -> Table:
 
 def _evidence(row: Row) -> str:
     lines = [NOBODY if row.probability is None else f"probability {row.probability:.0%}"]
+    if row.about:
+        lines.append(f"for {row.about}:")
     for name, value in (("looks", row.looks), ("way", row.way)):
         if value is not None:
             lines.append(f"{name} {value:+.1f}")
-    return "\n".join(lines + ([row.about] if row.about else []))
+    return "\n".join(lines)
 
 
-def _panel(panel: Panel | None) -> str:
+def _panel(panel: Panel | None, nobody: str) -> str:
     if panel is None:
-        return "nobody"
+        return nobody
     distance = "" if panel.distance is None else f"\ndistance {panel.distance:.2f}"
     return f"{panel.title}\n{panel.where}{distance}"
