@@ -6,7 +6,7 @@ from base64 import b64encode
 from html import escape
 
 from pipeline.why.crops import Crops
-from pipeline.why.rows import LEGEND, NOBODY, Panel, Report, Row
+from pipeline.why.rows import LEGEND, NOBODY, Panel, Report, Row, percent
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59626d; --paper: #fff; --line: #d5dae0; --card: #f5f7f9;
@@ -91,7 +91,7 @@ def _decision(row: Row, scale: float) -> str:
     if row.probability is None:
         parts.append(f'<div class="soft">{NOBODY}</div>')
     else:
-        parts.append(_bar("probability", 0.0, 100 * row.probability, f"{row.probability:.0%}"))
+        parts.append(_bar("probability", 0.0, 100 * row.probability, percent(row.probability)))
     if row.looks is not None or row.way is not None:
         parts.append(f'<div class="soft">speaks for (+) or against (-) {escape(row.about)}:</div>')
     for name, value in (("looks", row.looks), ("way", row.way)):
@@ -108,5 +108,5 @@ def _bar(name: str, left: float, width: float, text: str, *, signed: bool = Fals
     style = f"left:{left:.1f}%;width:{width:.1f}%"
     return (
         f'<div class="bar"><span>{name}</span><span class="track{kind}"><i{minus} style="{style}"></i></span>'
-        f"<b>{text}</b></div>"
+        f"<b>{escape(text)}</b></div>"
     )

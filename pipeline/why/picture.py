@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.why.crops import Crops
-from pipeline.why.rows import LEGEND, NOBODY, Panel, Report, Row
+from pipeline.why.rows import LEGEND, NOBODY, Panel, Report, Row, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -182,7 +182,7 @@ def _decision(canvas: _Canvas, row: Row, top: float, scale: float) -> None:
         canvas.text(x, y, "probability")
         canvas.box(_BARS[0], y + 2, _BARS[1] - _BARS[0], 11, _EMPTY)
         canvas.box(_BARS[0], y + 2, (_BARS[1] - _BARS[0]) * row.probability, 11, _INK)
-        canvas.text(WIDTH - 22, y, f"{row.probability:.0%}", bold=True, right=True)
+        canvas.text(WIDTH - 22, y, percent(row.probability), bold=True, right=True)
     y += 22
     if row.about:
         canvas.text(x, y, f"speaks for (+) or against (-) {row.about}:", _SOFT, _SMALL)

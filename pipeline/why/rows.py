@@ -108,7 +108,8 @@ class Report:
 
 def report_of(story: Story, crops: Mapping[TrackletKey, Crops]) -> Report:
     """Puts a story and the pictures of its tracks into words."""
-    times = [time for step in story.steps for time in (step.sighting.start, step.sighting.end)]
+    seen = [*story.sightings, *(step.sighting for step in story.steps)]
+    times = [time for sighting in seen for time in (sighting.start, sighting.end)]
     dated = clock(min(times))[:10] != clock(max(times))[:10] and min(times) >= WALL_CLOCK
     sure = [step.probability for step in story.steps if step.probability is not None]
     least = min(sure) if len(sure) > 1 else None
@@ -118,7 +119,9 @@ def report_of(story: Story, crops: Mapping[TrackletKey, Crops]) -> Report:
     return Report(
         f"Why identity {story.identity}",
         _summary(story, min(times), max(times)),
-        "" if weakest is None else f"Least sure: {weakest.where}, {weakest.verdict} ({weakest.probability:.0%}).",
+        ""
+        if weakest is None or least is None
+        else f"Least sure: {weakest.where}, {weakest.verdict} ({percent(least)}).",
         max([_LEAST_SCALE, *nats]),
         rows,
     )
@@ -180,6 +183,15 @@ def _panel(compared: Compared, crops: Mapping[TrackletKey, Crops], *, dated: boo
         compared.distance,
         Crops(()) if seen is None else crops[seen.key],
     )
+
+
+def percent(probability: float) -> str:
+    """A probability for people: what is not quite certain is not called so.
+
+    >>> percent(0.5), percent(0.998), percent(1.0)
+    ('50%', '>99%', '100%')
+    """
+    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"
 
 
 def name_of(key: TrackletKey) -> str:

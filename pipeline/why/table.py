@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.why.rows import NOBODY, Panel, Report, Row
+from pipeline.why.rows import NOBODY, Panel, Report, Row, percent
 from reid.tracklets import CameraId, TrackletKey
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def table_of(report: Report) -> Table:
 
 
 def _evidence(row: Row) -> str:
-    lines = [NOBODY if row.probability is None else f"probability {row.probability:.0%}"]
+    lines = [NOBODY if row.probability is None else f"probability {percent(row.probability)}"]
     if row.about:
         lines.append(f"for {row.about}:")
     for name, value in (("looks", row.looks), ("way", row.way)):

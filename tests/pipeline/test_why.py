@@ -6,7 +6,6 @@ import json
 from html.parser import HTMLParser
 from itertools import combinations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,8 +20,10 @@ from pipeline.why.rows import report_of
 from pipeline.why.story import Role, ranges
 from reid.tracklets import CameraId, LinkKind, TrackletKey
 
-EMPTY = {"distance": None, "runner_up": None, "transit": None, "likelihood_ratio": None, "probability": None}
-EMPTY |= {"looks": None, "way": None, "rival": None, "reason": "new: nobody known can be here now"}
+EMPTY: dict[str, object] = dict.fromkeys(
+    ("distance", "runner_up", "transit", "likelihood_ratio", "probability", "looks", "way", "rival")
+)
+EMPTY["reason"] = "new: nobody known can be here now"
 
 
 def decision(event, time, camera, track, identity, previous=None, **evidence):
@@ -269,5 +270,4 @@ def test_a_damaged_picture_is_no_fault():
 
 
 def test_the_png_is_a_picture(tmp_path):
-    data = np.frombuffer(png_of(without_pictures(told(tmp_path, 1))), np.uint8)
-    assert cv2.imdecode(data, cv2.IMREAD_COLOR).shape[1] == WIDTH
+    assert decoded(png_of(without_pictures(told(tmp_path, 1)))).shape[1] == WIDTH
