@@ -161,6 +161,21 @@ def replay(
 
 
 @cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("identity", type=click.IntRange(min=1))
+@click.option("--track", metavar="CAMERA/TRACK", help="Only the decisions about this track, as in entrance/12.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files. Default: the run's.")
+def why(run: Path, identity: int, track: str | None, output: Path | None) -> int:
+    """Show why tracks have this identity: evidence, rivals and crops side by side (HTML and PNG)."""
+    from pipeline import why as explaining
+    from pipeline.why import table
+
+    explained = explaining.explain(run, identity, output or run, table.track_of(track))
+    table.show(explained, console)
+    return 0
+
+
+@cli.command()
 @click.option(
     "--config", "preset", default="default", show_default=True, help="Preset whose weights are looked for."
 )

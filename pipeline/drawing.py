@@ -19,7 +19,7 @@ Point = tuple[int, int]
 Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
 
 UNKNOWN: Colour = (225, 225, 225)  # tracks that have no identity yet
-_WALL_CLOCK = 1e8  # seconds; larger times are Unix time
+WALL_CLOCK = 1e8  # seconds; larger times are Unix time
 _PLASTIC_NUMBER = 1.324717957244746  # multiples of its inverse and inverse square spread evenly over a square
 _PLACES = 6  # label heights above the head at which a label may stand
 
@@ -66,7 +66,7 @@ def draw(image: Image, result: FrameResult, trails: Mapping[TrackId, Sequence[Po
 
 def clock(time: float) -> str:
     """Seconds as people read them: date and time (UTC) for a wall clock, m:ss.s for a stream's own clock."""
-    if time >= _WALL_CLOCK:
+    if time >= WALL_CLOCK:
         return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
     minutes, tenths = divmod(round(10 * time), 600)
     return f"{minutes}:{tenths / 10:04.1f}"

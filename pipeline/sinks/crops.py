@@ -64,7 +64,7 @@ class CropPicker:
             if result.time < kept.due:
                 continue
             box = found.boxes[track.detection]
-            jpeg = _jpeg(result.frame.image, box)
+            jpeg = jpeg_of(result.frame.image, box)
             if jpeg is None:
                 continue
             self._make_room(result.camera, int(track.id), kept)
@@ -92,8 +92,8 @@ class CropPicker:
             kept.spacing *= 2
 
 
-def _jpeg(image: Image, box: FloatArray) -> bytes | None:
-    """The box of a picture as JPEG; None where nothing of it is inside."""
+def jpeg_of(image: Image, box: FloatArray) -> bytes | None:
+    """The box (4,) x1 y1 x2 y2 of a picture as JPEG, `HEIGHT` high at most; None where nothing of it is inside."""
     import cv2
 
     height, width = image.shape[:2]
