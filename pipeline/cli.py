@@ -20,6 +20,7 @@ from pipeline.links_command import links
 from pipeline.reid_evaluate import evaluate as score
 from pipeline.reid_export import export
 from pipeline.reid_train import train
+from pipeline.relink_command import correct, relink
 from pipeline.signals import INTERRUPTED, Signals
 from pipeline.store_commands import find, forget, identities, route
 
@@ -192,6 +193,8 @@ def doctor(preset: str, changes: tuple[str, ...]) -> int:
 
 
 cli.add_command(links)
+cli.add_command(relink)
+cli.add_command(correct)
 
 
 @cli.group()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pipeline.sinks.identities import IdentitiesSettings
 from pipeline.sinks.mot import MotSettings
 from pipeline.summary import peak_memory_mb
 from pipeline.yamlfile import YamlFile
+from reid.base import Linker
 from reid.tracklets import CameraId
 from trackers import Detections, Track, Tracker, TrackId, TrackState
 from trackers.tracks import BoolArray
@@ -41,15 +42,18 @@ class Replay:
         config: names the tracker, the linker and the links.
         track: run the trackers; False: take the tracks as they were recorded, which leaves out lost tracks and
             velocities, and is only right where the tracker is the one of the run.
+        linker: instead of the one that ``config`` names.
     """
 
-    def __init__(self, recording: Recording, config: Config, *, track: bool = True) -> None:
+    def __init__(
+        self, recording: Recording, config: Config, *, track: bool = True, linker: Linker | None = None
+    ) -> None:
         self._recording = recording
         self._kept = {} if track else {camera.name: _KeptTracks() for camera in recording.cameras}
         trackers: dict[CameraId, Tracker] = {camera.name: config.tracker.build() for camera in recording.cameras}
         trackers.update(self._kept)
         names = [camera.name for camera in recording.cameras]
-        self._follower = Follower(names, trackers, config.linker.build(config.links))
+        self._follower = Follower(names, trackers, linker or config.linker.build(config.links))
 
     @property
     def statistics(self) -> Statistics:
@@ -170,7 +174,7 @@ def run(
         replay = Replay(recording, config, track=track)
         site = SinkSite(output, recording.cameras, threading.Event())
         started = time.perf_counter()
-        _write(replay, [settings.build(site) for settings in sinks])
+        write_results(replay.results(), [settings.build(site) for settings in sinks], replay.statistics)
         summary = _summary(replay.statistics, recording, time.perf_counter() - started, track=track)
     summary["output"] = str(output)
     runfolder.write_summary(output, summary)
@@ -191,12 +195,12 @@ def lines_of(summary: dict[str, Any]) -> Iterator[str]:
     yield f"results: {summary['output']}"
 
 
-def _write(replay: Replay, sinks: Sequence[Sink]) -> None:
+def write_results(results: Iterable[FrameResult], sinks: Sequence[Sink], statistics: Statistics) -> None:
     """All results into all sinks, which are closed whatever happens."""
     errors: list[HandoffError] = []
     try:
-        for result in replay.results():
-            with replay.statistics.stage("write"):
+        for result in results:
+            with statistics.stage("write"):
                 for sink in sinks:
                     sink.write(result)
     finally:

@@ -51,6 +51,65 @@ class Clustering:
     space: Space | None
     evidence: Evidence = field(repr=False)
 
+    def explain(self, i: int) -> Why:
+        """Why tracklet ``i`` is in its cluster: against all others of it, and the likeliest other cluster."""
+        own = int(self.labels[i])
+        worths: dict[int, float] = {}
+        for label in np.unique(self.labels).tolist():
+            others = [m for m in np.flatnonzero(self.labels == label).tolist() if m != i]
+            if others and not self.evidence.apart[i, others].any():
+                worths[label] = _worth(self.evidence, i, others)
+        rest = [m for m in np.flatnonzero(self.labels == own).tolist() if m != i]
+        rival = max((label for label in worths if label != own), key=lambda label: worths[label], default=None)
+        rival_members = [] if rival is None else np.flatnonzero(self.labels == rival).tolist()
+        total = float(np.logaddexp.reduce([0.0, *worths.values()]))
+        chosen = worths.get(own, 0.0) if rest else 0.0
+        before = [m for m in rest if self.tracklets[m].start <= self.tracklets[i].start and m < i]
+        compared = rest or rival_members
+        looks = self._looks(i, compared)
+        return Why(
+            alone=not rest,
+            probability=math.exp(chosen - total),
+            distance=self._distance(i, compared),
+            looks=looks,
+            way=None if not rest or looks is None or own not in worths else worths[own] - looks,
+            transit=self.tracklets[i].start - max(self.tracklets[m].end for m in before) if before else None,
+            rival=rival,
+            rival_distance=self._distance(i, rival_members),
+        )
+
+    def _distance(self, i: int, others: Sequence[int]) -> float | None:
+        known = self.evidence.distance[i, list(others)]
+        known = known[np.isfinite(known)]
+        return float(known.mean()) if len(known) else None
+
+    def _looks(self, i: int, others: Sequence[int]) -> float | None:
+        seen = [m for m in others if np.isfinite(self.evidence.distance[i, m])]
+        return float(self.evidence.looks[i, seen].mean()) * len(seen) ** _AGREEMENT if seen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What decided on a tracklet.
+
+    Attributes:
+        alone: nobody else is in its cluster; it is compared with the rival then.
+        probability: of its cluster, against the others and against being alone.
+        distance: mean of appearance to those that it is compared with; looks: what that says [nats].
+        way: what place and time say [nats].
+        transit: seconds since the last sighting before.
+        rival: label of the likeliest other cluster; rival_distance: to it.
+    """
+
+    alone: bool
+    probability: float
+    distance: float | None
+    looks: float | None
+    way: float | None
+    transit: float | None
+    rival: int | None
+    rival_distance: float | None
+
 
 def cluster(
     tracklets: Sequence[Tracklet],

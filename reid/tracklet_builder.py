@@ -36,13 +36,16 @@ class TrackletBuilder:
             self._start, self._entry_box = time, track.box
         self._end, self._exit_box = time, track.box
         self._count += 1
-        if track.embedding is None:
-            return
-        weighted = quality * track.embedding.astype(np.float64)
+        if track.embedding is not None:
+            self.look(track.embedding, quality)
+
+    def look(self, embedding: FloatArray, quality: float) -> None:
+        """Add an embedding alone; ``quality`` in (0, 1] weighs it."""
+        weighted = quality * embedding.astype(np.float64)
         self._sum = weighted if self._sum is None else self._sum + weighted
         self._quality += quality
         self.views += 1
-        self._consider_exemplar(track.embedding)
+        self._consider_exemplar(embedding)
 
     @property
     def duration(self) -> float:

@@ -130,7 +130,7 @@ def check_python(arguments):
     if command is train:
         assert load_settings(parameters["preset"], parameters["changes"]).epochs
     elif "changes" in parameters:
-        assert config.load_processing(parameters["preset"], parameters["changes"]).sinks
+        assert config.load_processing(parameters.get("preset"), parameters["changes"]).sinks
 
 
 @pytest.mark.parametrize(

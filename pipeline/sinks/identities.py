@@ -121,6 +121,17 @@ def identity_table(log: Path) -> list[tuple[int, str, int, float, float, int, fl
     return sorted(rows, key=lambda row: (row[0], row[3], row[1], row[2]))
 
 
+def identities_of(log: Path) -> dict[TrackletKey, IdentityId]:
+    """The identity that each track of a log has in the end; also of a log that breaks off."""
+    identities, keys = IdentityMap(), dict[TrackletKey, None]()
+    for entry in _entries(log):
+        if entry["event"] not in ("start", "end"):
+            key = TrackletKey(CameraId(entry["camera"]), entry["track"] or 0)
+            keys[key] = None
+            identities.apply(_link(key, entry))
+    return {key: identity for key in keys if key.track and (identity := identities.get(key)) is not None}
+
+
 def _entries(log: Path) -> Iterator[dict[str, Any]]:
     with log.open(encoding="utf-8") as file:
         for line in file:
