@@ -13,7 +13,7 @@ from reid.appearance import Space, rows_of
 from reid.calibration import AppearanceCalibration
 from reid.topology import Topology
 from reid.tracklets import Tracklet, TrackletKey
-from reid.transit import Transits
+from reid.transit import Exits, Transits
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -47,6 +47,7 @@ class Evidence:
         count = len(tracklets)
         self._tracklets, self._topology = tracklets, topology
         index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
+        self._exits = Exits.of(tracklets)
         self._seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
         self.starts = np.array([tracklet.start for tracklet in tracklets])
         self.apart, self._follows = self._possible()
@@ -84,17 +85,21 @@ class Evidence:
         """Looks and ways in nats, by what is known of the site."""
         cameras = sorted({tracklet.key.camera for tracklet in self._tracklets})
         code = np.array([cameras.index(tracklet.key.camera) for tracklet in self._tracklets])
-        for i in np.flatnonzero(self._seen):
-            others = np.flatnonzero(self._seen)
-            ratios = calibration.log_ratios(cameras[code[i]], cameras, code[others], self.distance[i, others])
-            self.looks[i, others] = ratios
+        others = np.flatnonzero(self._seen)
+        for number, camera in enumerate(cameras):
+            own = np.flatnonzero(self._seen & (code == number))
+            if len(own):
+                which = np.tile(code[others], len(own))
+                distances = self.distance[np.ix_(own, others)]
+                ratios = calibration.log_ratios(camera, cameras, which, distances.ravel())
+                self.looks[np.ix_(own, others)] = ratios.reshape(distances.shape)
         np.fill_diagonal(self.looks, 0.0)
         self.ways[:] = -np.inf
         for j, later in enumerate(self._tracklets):
-            before: list[int] = np.flatnonzero(self._follows[:, j]).tolist()
-            if not before:
+            before = np.flatnonzero(self._follows[:, j])
+            if len(before) == 0:
                 continue
-            rates = transits.log_rates([self._tracklets[i] for i in before], later)
+            rates = transits.log_rates(self._exits.some(before), later)
             shares = np.exp(rates - np.logaddexp.reduce(rates))
             known = max(1.0, len(before) / 2)  # about half of the tracklets before are somebody's last sighting
             self.ways[before, j] = np.log((1 - _ANYBODY) * shares + _ANYBODY / known) + return_odds

@@ -55,6 +55,35 @@ class LearnedLink:
     enter: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Exits:
+    """How tracklets left their views.
+
+    Attributes:
+        names: of cameras.
+        cameras: (N,) index into these.
+        ends: (N,) seconds.
+        feet: (N, 2) pixels.
+    """
+
+    names: tuple[CameraId, ...]
+    cameras: npt.NDArray[np.int64]
+    ends: Float
+    feet: Float
+
+    @classmethod
+    def of(cls, tracklets: Sequence[Tracklet]) -> Exits:
+        """Those of tracklets."""
+        names = tuple(sorted({tracklet.key.camera for tracklet in tracklets}))
+        cameras = np.array([names.index(tracklet.key.camera) for tracklet in tracklets], np.int64)
+        feet = np.array([_feet(tracklet.exit_box) for tracklet in tracklets]).reshape(-1, 2)
+        return cls(names, cameras, np.array([tracklet.end for tracklet in tracklets], float), feet)
+
+    def some(self, places: npt.NDArray[np.int64]) -> Exits:
+        """Some of them."""
+        return Exits(self.names, self.cameras[places], self.ends[places], self.feet[places])
+
+
 class Transits:
     """The learned ways of a site. Memory: 95 numbers for each pair of cameras with a link."""
 
@@ -87,32 +116,35 @@ class Transits:
 
     def side_of(self, camera: CameraId, box: npt.NDArray[np.float32]) -> int:
         """Index into `SIDES` of where in the view the feet of a box are."""
+        return int(self._sides(camera, _feet(box)[None])[0])
+
+    def _sides(self, camera: CameraId, feet: Float) -> npt.NDArray[np.int64]:
+        """The same for (N, 2) feet."""
+        middle = np.full(len(feet), len(SIDES) - 1)
         area = self._areas.get(camera)
         if area is None or (area[2:] <= area[:2]).any():
-            return len(SIDES) - 1
-        x, y = (_feet(box) - area[:2]) / (area[2:] - area[:2])
-        near = np.array([x, 1 - x, y, 1 - y])
-        return int(near.argmin()) if near.min() < _BORDER else len(SIDES) - 1
+            return middle
+        x, y = ((feet - area[:2]) / (area[2:] - area[:2])).T
+        near = np.stack([x, 1 - x, y, 1 - y])
+        return np.where(near.min(axis=0) < _BORDER, near.argmin(axis=0), middle)
 
-    def log_rates(self, earlier: Sequence[Tracklet], later: Tracklet) -> Float:
+    def log_rates(self, earlier: Exits | Sequence[Tracklet], later: Tracklet) -> Float:
         """How likely each of the tracklets (N,) is to be followed, just then and there, by ``later``.
 
         Returns:
             (N,) natural logarithms of rates a second; only their differences mean something.
         """
+        exits = earlier if isinstance(earlier, Exits) else Exits.of(earlier)
         to = later.key.camera
         side = self.side_of(to, later.entry_box)
-        gaps = np.array([later.start - tracklet.end for tracklet in earlier])
-        rates = np.zeros(len(earlier))
+        gaps = later.start - exits.ends
         bins = _bin(gaps)
-        tables: dict[CameraId, tuple[Float, float, Float, float]] = {}
-        for n, tracklet in enumerate(earlier):
-            origin = tracklet.key.camera
-            if origin not in tables:
-                tables[origin] = self._table(origin, to, side)
-            density, reached, leave, enter = tables[origin]
-            leaving = leave[self.side_of(origin, tracklet.exit_box)]
-            rates[n] = density[bins[n]] + reached + leaving + enter
+        rates = np.zeros(len(gaps))
+        for number, origin in enumerate(exits.names):
+            own = np.flatnonzero(exits.cameras == number)
+            if len(own):
+                density, reached, leave, enter = self._table(origin, to, side)
+                rates[own] = density[bins[own]] + reached + leave[self._sides(origin, exits.feet[own])] + enter
         rates -= np.log(np.maximum(gaps, _SHORTEST))  # from a density of logarithms to one of seconds
         return rates
 

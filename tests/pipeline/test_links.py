@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 
 import numpy as np
@@ -335,4 +336,4 @@ def test_what_a_run_writes_can_be_read(cli, demo, tmp_path):
     assert cli(*demo.run, "--output", tmp_path / "run").code == 0
     result = cli("links", tmp_path / "run")
     assert result.code == 2
-    assert "no link can be learned from 6 transits between" in result.err or "from 7 transits" in result.err
+    assert re.search(r"no link can be learned from \d transits between \d pairs of cameras", result.err)
