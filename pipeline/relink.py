@@ -20,7 +20,7 @@ from pipeline.errors import HandoffError
 from pipeline.frames import FrameResult
 from pipeline.recording import RecordedTrack, Recording
 from pipeline.recordingfile import FOLDER
-from pipeline.replay import Replay, write_results
+from pipeline.replay import Replay, write_record, write_results
 from pipeline.rerender import with_pictures
 from pipeline.sinks import SinkSite
 from pipeline.sinks.identities import LOG, IdentitiesSettings, identities_of
@@ -197,11 +197,7 @@ def _write(recording: Recording, loaded: LoadedConfig, links: Mapping[TrackletKe
     """The record, and what needs no pictures."""
     sinks: list[IdentitiesSettings | MotSettings] = [IdentitiesSettings(), MotSettings()]
     config = loaded.config.model_copy(update={"sinks": sinks})
-    weights = {
-        part: {"path": str(getattr(getattr(config, part), "weights", "")), "sha256": sha256}
-        for part, sha256 in loaded.weights.items()
-    }
-    runfolder.write_record(output, configuration.dump(config, loaded.folder), weights)
+    write_record(output, config, loaded)
     replay = Replay(recording, config, track=False, linker=DecidedLinker(links))
     site = SinkSite(output, recording.cameras, threading.Event())
     write_results(replay.results(), [settings.build(site) for settings in sinks], replay.statistics)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline import config as configuration
 from pipeline import runfolder
-from pipeline.config import Config
+from pipeline.config import Config, LoadedConfig
 from pipeline.errors import HandoffError, RecordingError
 from pipeline.following import Follower, Statistics
 from pipeline.frames import NO_IMAGE, Frame, FrameResult
@@ -164,13 +164,8 @@ def run(
         config = loaded.config.model_copy(update={"sinks": sinks})
         inputs = [runfolder.Input("recording", source / FOLDER)]
         runfolder.prepare(output, names, inputs, overwrite=overwrite)
-        weights = {
-            part: {"path": str(getattr(getattr(config, part), "weights", "")), "sha256": sha256}
-            for part, sha256 in loaded.weights.items()
-        }
-        record = configuration.dump(config, loaded.folder)
+        record = write_record(output, config, loaded)
         track = track or record["tracker"] != YamlFile(source / runfolder.RECORD).data["tracker"]
-        runfolder.write_record(output, record, weights)
         replay = Replay(recording, config, track=track)
         site = SinkSite(output, recording.cameras, threading.Event())
         started = time.perf_counter()
@@ -179,6 +174,17 @@ def run(
     summary["output"] = str(output)
     runfolder.write_summary(output, summary)
     return summary
+
+
+def write_record(output: Path, config: Config, loaded: LoadedConfig) -> dict[str, Any]:
+    """Write run.yaml of a run that is decided again, with the weights that the recorded one was made with."""
+    weights = {
+        part: {"path": str(getattr(getattr(config, part), "weights", "")), "sha256": sha256}
+        for part, sha256 in loaded.weights.items()
+    }
+    record = configuration.dump(config, loaded.folder)
+    runfolder.write_record(output, record, weights)
+    return record
 
 
 def lines_of(summary: dict[str, Any]) -> Iterator[str]:

@@ -93,8 +93,7 @@ class EvidenceLinker:
 
     def _decide(self) -> list[Link]:
         current = {key: builder.tracklet() for key, builder in self._open.items()}
-        for key, identity in self._identity_of.items():
-            self._gallery.put([current[key]], self._gallery[identity])
+        self._gallery.update(current, self._identity_of)
         ended = [current[key] for key, builder in self._open.items() if builder.ended]
         links = self._undo_conflicts(current)
         links += self._link_pending(current)

@@ -242,6 +242,13 @@ class Gallery:
         if self._space is not None:
             self.appearances.put(self._space, [(tracklet, identity.id) for tracklet in tracklets])
 
+    def update(self, tracklets: Mapping[TrackletKey, Tracklet], owners: Mapping[TrackletKey, IdentityId]) -> None:
+        """Bring the tracklets of some identities up to date."""
+        for key, owner in owners.items():
+            self._identities[owner].put(tracklets[key])
+        if self._space is not None:
+            self.appearances.put(self._space, [(tracklets[key], owner) for key, owner in owners.items()])
+
     def move(self, tracklet: Tracklet, old: Identity, new: Identity) -> None:
         """Take a tracklet from one identity to another; ``old`` may be left empty."""
         old.remove(tracklet.key)

@@ -21,8 +21,8 @@ Float = npt.NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
 
 _CANDIDATES = 50  # identities that are looked at one by one
-_ANYBODY = 0.1  # share of the prior that does not care about transit times
-_AGREEMENT = 0.3  # k tracklets that agree speak k to this power times as loud as one
+ANYBODY = 0.1  # share of the prior that does not care about transit times
+AGREEMENT = 0.3  # k tracklets that agree speak k to this power times as loud as one
 _ROUNDS = 20
 
 
@@ -112,7 +112,7 @@ class CandidateSearch:
             return []
         ratios = self._calibration.log_ratios(tracklet.key.camera, store.cameras, cameras, distances)
         ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
-        loudness = counts**_AGREEMENT
+        loudness = counts**AGREEMENT
         evidence = np.bincount(places, ratios) / counts * loudness
         mean = np.bincount(places, distances) / counts
         found: list[Match] = []
@@ -127,21 +127,19 @@ class CandidateSearch:
     def _ways(self, tracklet: Tracklet, identities: Sequence[Identity], left_out: set[TrackletKey]) -> list[float]:
         """For each identity, how much likelier it is to appear just then and there than the mean of all [nats]."""
         rates = np.full(len(identities), -np.inf)
+        before = [identity.before(tracklet, left_out) for identity in identities]
+        known = [n for n, earlier in enumerate(before) if earlier is not None]
+        if known:
+            rates[known] = self._transits.log_rates([each for each in before if each is not None], tracklet)
         for n, identity in enumerate(identities):
-            rates[n] = self._rate(tracklet, identity, left_out)
+            if before[n] is None and (after := identity.after(tracklet, left_out)) is not None:
+                rates[n] = self._transits.rate(tracklet, after)
         if not np.isfinite(rates).any():
             return [0.0] * len(identities)
         others = max(1, len(self._gallery))
         shares = np.exp(rates - np.logaddexp.reduce(rates))
-        ways: list[float] = np.log((1 - _ANYBODY) * shares * others + _ANYBODY).tolist()
+        ways: list[float] = np.log((1 - ANYBODY) * shares * others + ANYBODY).tolist()
         return ways
-
-    def _rate(self, tracklet: Tracklet, identity: Identity, left_out: Collection[TrackletKey]) -> float:
-        before = identity.before(tracklet, left_out)
-        if before is not None:
-            return self._transits.rate(before, tracklet)
-        after = identity.after(tracklet, left_out)
-        return -math.inf if after is None else self._transits.rate(tracklet, after)
 
     def fit(self, tracklet: Tracklet, identity: Identity) -> Match | None:
         """How well a tracklet fits the other tracklets of one identity; None when there are none to compare."""
@@ -157,7 +155,7 @@ class CandidateSearch:
         ratios = self._calibration.log_ratios(
             tracklet.key.camera, known, np.arange(len(known), dtype=np.int64), distances
         )
-        evidence = float(ratios.mean()) * len(rows) ** _AGREEMENT
+        evidence = float(ratios.mean()) * len(rows) ** AGREEMENT
         return Match(identity, float(distances.mean()), evidence, 0.0, 0.0)
 
     def mergeable(self, tracklet: Tracklet, own: Identity) -> list[Match]:
@@ -171,7 +169,7 @@ class CandidateSearch:
                 continue
             fits = [fit for member in own.members if (fit := self.fit(member, other)) is not None]
             if fits:
-                evidence = float(np.mean([fit.appearance for fit in fits])) * len(fits) ** _AGREEMENT
+                evidence = float(np.mean([fit.appearance for fit in fits])) * len(fits) ** AGREEMENT
                 distance = float(np.mean([fit.distance for fit in fits]))
                 first = own.members[0] if own.members[0].start >= other.members[0].start else None
                 way = match.way if first is None or first.key == tracklet.key else 0.0

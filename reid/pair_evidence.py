@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from reid.appearance import Space, rows_of
 from reid.calibration import AppearanceCalibration
+from reid.matching import ANYBODY
 from reid.topology import Topology
 from reid.tracklets import Tracklet, TrackletKey
 from reid.transit import Exits, Transits
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
-
-_ANYBODY = 0.1  # share of the prior that does not care about transit times
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Evidence:
             rates = transits.log_rates(self._exits.some(before), later)
             shares = np.exp(rates - np.logaddexp.reduce(rates))
             known = max(1.0, len(before) / 2)  # about half of the tracklets before are somebody's last sighting
-            self.ways[before, j] = np.log((1 - _ANYBODY) * shares + _ANYBODY / known) + return_odds
+            self.ways[before, j] = np.log((1 - ANYBODY) * shares + ANYBODY / known) + return_odds
 
     def pair_probabilities(self) -> Float:
         """(N, N) that two tracklets are one person, given all others that each could be; symmetric."""

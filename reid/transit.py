@@ -87,12 +87,12 @@ class Exits:
 class Transits:
     """The learned ways of a site. Memory: 95 numbers for each pair of cameras with a link."""
 
-    def __init__(self, cameras: Sequence[CameraId] = ()) -> None:
+    def __init__(self) -> None:
         self._times: dict[Way, Float] = {}
         self._leave: dict[Way, Float] = {}
         self._enter: dict[Way, Float] = {}
         self._areas: dict[CameraId, Float] = {}  # x1, y1, x2, y2 of the feet of all who entered and left
-        self._cameras = set(cameras)
+        self._cameras: set[CameraId] = set()
 
     def see(self, tracklet: Tracklet) -> None:
         """Learn how far a camera's view reaches."""
