@@ -67,12 +67,16 @@ class LinkErrors:
 
 
 def idf1(tracklets: SiteTracklets, labels: Labels) -> float:
-    """Global IDF1 from 0 to 1; 0 where the truth is empty."""
+    """Global IDF1 from 0 to 1; 0 where the truth is empty. Of an identity's boxes in one frame, one counts."""
     names, group = np.unique(labels, return_inverse=True)
+    group = group.reshape(-1)
     counts = np.zeros((len(names), len(tracklets.people)), np.int64)
-    np.add.at(counts, group.reshape(-1), tracklets.matched)
+    np.add.at(counts, group, tracklets.matched)
+    i, j, person, hidden = tracklets.hidden.T
+    np.subtract.at(counts, (group[i], person), np.where(group[i] == group[j], hidden, 0))
     rows, columns = linear_sum_assignment(counts, maximize=True)
-    boxes = tracklets.truth_boxes + int(tracklets.frames.sum())
+    i, j, frames = tracklets.shared.T
+    boxes = tracklets.truth_boxes + int(tracklets.frames.sum()) - int(frames[group[i] == group[j]].sum())
     return 2 * float(counts[rows, columns].sum()) / boxes if tracklets.truth_boxes else 0.0
 
 

@@ -11,10 +11,11 @@ from benchmarks.recorded_site import RecordedSite
 from benchmarks.site_tracklets import Labels, SiteTracklets
 from pipeline.config import load_processing
 from reid.clustering import cluster
+from reid.doubles import Doubles
 from reid.identity_map import IdentityMap
 from reid.topology import CameraLink, Topology
 from reid.tracklet_builder import TrackletBuilder, observation_qualities
-from reid.tracklets import Link, TrackletKey
+from reid.tracklets import CameraId, Link, TrackletKey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,14 +62,18 @@ def offline(
     """All tracklets decided together, as `run.py relink` does; labels in the order of ``tracklets``."""
     settings = load_processing("default", tuple(changes)).linker
     builders: dict[TrackletKey, TrackletBuilder] = {}
+    doubles: dict[CameraId, Doubles] = {}
     for camera, time, views in site.calls():
         seen = [view for view in views if view.state.value == "confirmed"]
+        if seen:
+            doubles.setdefault(camera, Doubles()).see([view.id for view in seen], np.stack([v.box for v in seen]))
         for view, quality in zip(seen, observation_qualities(seen), strict=True):
             key = TrackletKey(camera, int(view.id))
             if key not in builders:
                 builders[key] = TrackletBuilder(key, settings.exemplars)
             builders[key].observe(view, time, float(quality))
     topology = Topology(links, settings.clock_tolerance)
-    found = cluster([builder.tracklet() for builder in builders.values()], topology, settings.false_link_rate)
+    ready = [builder.tracklet(doubles[key.camera].of(key.track)) for key, builder in builders.items()]
+    found = cluster(ready, topology, settings.false_link_rate)
     label = {tracklet.key: int(own) for tracklet, own in zip(found.tracklets, found.labels, strict=True)}
     return np.array([label[key] for key in tracklets.keys], np.int64)

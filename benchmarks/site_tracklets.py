@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,9 @@ class SiteTracklets:
         matched: (T, P) frames in which a tracklet's box shows a person.
         person: (T,) index of whom at least half of the frames show, or -1.
         truth_boxes: in all cameras.
+        shared: (S, 3) pairs of tracklets, and in how many frames both are seen.
+        hidden: (H, 4) pairs of tracklets, a person, and in how many frames only the box shows this person that is
+            left out if both are one identity: that of the lower score.
     """
 
     keys: tuple[TrackletKey, ...]
@@ -55,6 +59,8 @@ class SiteTracklets:
     matched: Ints
     person: Ints
     truth_boxes: int
+    shared: Ints
+    hidden: Ints
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -80,7 +86,7 @@ def site_tracklets(site: RecordedSite, reading: str = PEOPLE) -> SiteTracklets:
     rank[order] = np.arange(count)
     which, pairs, start, end = rank[which], pairs[order], start[order], end[order]
     frames = np.bincount(which, minlength=count)
-    people, matched = _matched(site, seen, which, count, site.readings[reading])
+    people, matched, twice = _matched(site, seen, which, count, site.readings[reading])
     means, views = _looks(site, seen, which, count)
     return SiteTracklets(
         keys=tuple(TrackletKey(CameraId(site.cameras[c]), int(t)) for c, t in pairs),
@@ -96,6 +102,8 @@ def site_tracklets(site: RecordedSite, reading: str = PEOPLE) -> SiteTracklets:
         matched=matched,
         person=_persons(matched, frames),
         truth_boxes=len(site.place_frame),
+        shared=twice.shared(),
+        hidden=twice.hidden(),
     )
 
 
@@ -107,23 +115,53 @@ def _persons(matched: Ints, frames: Ints) -> Ints:
     return np.where(clear, best, -1)
 
 
-def _matched(site: RecordedSite, seen: Ints, which: Ints, count: int, ids: Ints) -> tuple[Ints, Ints]:
-    """People (P,), and in how many frames each tracklet shows each (T, P)."""
+class _Twice:
+    """Counts of frames in which two tracklets of a camera are seen, and of what would be left out of them."""
+
+    def __init__(self) -> None:
+        self._shared: Counter[tuple[int, int]] = Counter()
+        self._hidden: Counter[tuple[int, int, int]] = Counter()
+
+    def add(self, tracklets: Ints, scores: FloatArray, shown: Mapping[int, Sequence[int]]) -> None:
+        """A frame with tracklets (N,), their scores (N,), and whom they show: row, people."""
+        order = np.lexsort((np.arange(len(scores)), -scores)).tolist()  # of equal scores, the older track stays
+        for place, kept in enumerate(order):
+            for out in order[place + 1 :]:
+                i, j = sorted((int(tracklets[kept]), int(tracklets[out])))
+                self._shared[i, j] += 1
+                for person in shown.get(out, ()):
+                    self._hidden[i, j, person] += 1
+
+    def shared(self) -> Ints:
+        """As `SiteTracklets.shared`."""
+        return np.array([(*pair, frames) for pair, frames in self._shared.items()], np.int64).reshape(-1, 3)
+
+    def hidden(self) -> Ints:
+        """As `SiteTracklets.hidden`."""
+        return np.array([(*key, frames) for key, frames in self._hidden.items()], np.int64).reshape(-1, 4)
+
+
+def _matched(site: RecordedSite, seen: Ints, which: Ints, count: int, ids: Ints) -> tuple[Ints, Ints, _Twice]:
+    """People (P,), in how many frames each tracklet shows each (T, P), and who is seen at the same moment."""
     people, person = np.unique(ids, return_inverse=True)
     matched = np.zeros((count, len(people)), np.int64)
     call = site.call_of_view()[seen]
     boxes = _ltwh(site.box[seen], site.offset[site.call_camera[call]])
     frame_of = np.stack([site.call_camera[call], site.call_frame[call]], axis=1)
     truth_of = np.stack([site.place_camera, site.place_frame], axis=1)
-    mine, theirs = _groups(frame_of), _groups(truth_of)
-    for frame, views in mine.items():
-        places = theirs.get(frame)
-        if places is None:
-            continue
+    mine, theirs, twice = _groups(frame_of), _groups(truth_of), _Twice()
+    scores, tracks = site.score[seen], site.track[seen]
+    for frame, unsorted in mine.items():
+        views = unsorted[np.argsort(tracks[unsorted])]
+        places = theirs.get(frame, np.zeros(0, np.int64))
         shows = iou_ltwh(boxes[views], site.place_box[places]) >= MATCH
         rows, columns = np.nonzero(shows)
         np.add.at(matched, (which[views[rows]], person[places[columns]]), 1)
-    return people, matched
+        shown: dict[int, list[int]] = {}
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            shown.setdefault(row, []).append(int(person[places[column]]))
+        twice.add(which[views], scores[views], shown)
+    return people, matched, twice
 
 
 def _groups(keys: Ints) -> dict[tuple[int, int], Ints]:

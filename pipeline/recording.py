@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pipeline.errors import RecordingError
 from pipeline.frames import CameraInfo
 from pipeline.recordingfile import APPLICATION, COLUMNS, VERSION, Block, Int, file_of, joined, unpack
+from reid.doubles import Doubles
 from reid.tracklet_builder import view_qualities
 from reid.tracklets import CameraId, FloatArray
 from trackers.tracks import Detections
@@ -83,6 +84,7 @@ class RecordedTrack:
         qualities: (T,) float32, as `reid.tracklet_builder.view_qualities`.
         views: (V,) int64, the observations that were embedded.
         embeddings: (V, D) float32 unit rows.
+        doubles: as `reid.tracklets.Tracklet.doubles`.
     """
 
     camera: CameraId
@@ -94,6 +96,7 @@ class RecordedTrack:
     qualities: FloatArray
     views: Int
     embeddings: FloatArray
+    doubles: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -289,6 +292,7 @@ def _tracks_of(camera: CameraId, block: Block) -> list[RecordedTrack]:
     dimension = 0 if block.embeddings is None else block.embeddings.shape[1]
     order = np.argsort(block.tracks, kind="stable")
     ids, starts = np.unique(block.tracks[order], return_index=True)
+    doubles = _doubles(block)
     tracks = []
     for track, rows in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
         views = np.flatnonzero(look[rows] >= 0) if block.embeddings is not None else np.zeros(0, np.int64)
@@ -307,9 +311,18 @@ def _tracks_of(camera: CameraId, block: Block) -> list[RecordedTrack]:
                 qualities[rows],
                 views,
                 embeddings,
+                doubles.of(track),
             )
         )
     return tracks
+
+
+def _doubles(block: Block) -> Doubles:
+    doubles, start, tracks = Doubles(), 0, block.tracks.tolist()
+    for end in np.cumsum(block.seen).tolist():
+        doubles.see(tracks[start:end], block.track_boxes[start:end])
+        start = end
+    return doubles
 
 
 def _qualities(block: Block, scores: FloatArray) -> FloatArray:

@@ -130,7 +130,7 @@ def _summed_up(track: RecordedTrack, exemplars: int) -> Tracklet:
     for row, place in zip(track.embeddings, track.views.tolist(), strict=True):
         builder.look(row, float(track.qualities[place]))
     return replace(
-        builder.tracklet(),
+        builder.tracklet(track.doubles),
         start=float(track.times[0]),
         end=float(track.times[-1]),
         entry_box=track.boxes[0],

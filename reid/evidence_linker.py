@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from reid import explanation
 from reid.base import Known
 from reid.decisions import FalseLinkBudget
+from reid.doubles import Doubles
 from reid.explanation import Evidence
 from reid.gallery import Gallery, Identity, order
 from reid.learning import SiteLearning
@@ -45,6 +48,7 @@ class EvidenceLinker:
         self._open: dict[TrackletKey, TrackletBuilder] = {}
         self._due_since: dict[TrackletKey, float] = {}
         self._identity_of: dict[TrackletKey, IdentityId] = {}  # of the open tracklets
+        self._doubles: dict[CameraId, Doubles] = {}
         self._changed: list[Tracklet] = []
         self._time = -math.inf
         self._due = -math.inf
@@ -56,6 +60,9 @@ class EvidenceLinker:
     def update(self, camera: CameraId, time: float, tracks: Sequence[TrackView]) -> list[Link]:
         """Gather evidence; decide when it is time to. See `reid.base.Linker`, as for all methods here."""
         seen = [track for track in tracks if track.state.value == "confirmed"]
+        if seen:
+            doubles = self._doubles.setdefault(camera, Doubles())
+            doubles.see([int(track.id) for track in seen], np.stack([track.box for track in seen]))
         for track, quality in zip(seen, observation_qualities(seen), strict=True):
             key = TrackletKey(camera, int(track.id))
             if key not in self._open:
@@ -92,7 +99,9 @@ class EvidenceLinker:
         return self.learning.state()
 
     def _decide(self) -> list[Link]:
-        current = {key: builder.tracklet() for key, builder in self._open.items()}
+        current = {
+            key: builder.tracklet(self._doubles[key.camera].of(key.track)) for key, builder in self._open.items()
+        }
         self._gallery.update(current, self._identity_of)
         ended = [current[key] for key, builder in self._open.items() if builder.ended]
         links = self._undo_conflicts(current)
@@ -102,6 +111,7 @@ class EvidenceLinker:
         for tracklet in ended:
             for table in (self._open, self._identity_of, self._due_since):
                 table.pop(tracklet.key, None)
+            self._doubles[tracklet.key.camera].forget(tracklet.key.track)
         self._gallery.forget(self._time, self._identity_of)
         return links
 

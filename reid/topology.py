@@ -81,7 +81,7 @@ class Topology:
         first, second = (a, b) if a.start <= b.start else (b, a)
         gap = second.start - first.end
         if first.key.camera == second.key.camera:
-            return gap > 0
+            return gap > 0 or _doubles(first, second)
         if frozenset((first.key.camera, second.key.camera)) in self._overlapping:
             return True
         return gap >= -self._tolerance
@@ -91,6 +91,8 @@ class Topology:
         if not self.can_be_one_person(earlier, later):
             return False
         if frozenset((earlier.key.camera, later.key.camera)) in self._overlapping:
+            return True
+        if _doubles(earlier, later):
             return True
         window = self.window(earlier.key.camera, later.key.camera)
         gap = later.start - earlier.end
@@ -109,3 +111,10 @@ class Topology:
                 if start == camera and end not in times:
                     heapq.heappush(queue, (time + window.shortest, end))
         return times
+
+
+def _doubles(a: Tracklet, b: Tracklet) -> bool:
+    """Whether they may be one person found twice."""
+    if (a.key.camera, a.key.run) != (b.key.camera, b.key.run):
+        return False
+    return a.key.track in b.doubles or b.key.track in a.doubles

@@ -52,7 +52,7 @@ class TrackletBuilder:
         """Seconds between the first and the last observation."""
         return self._end - self._start
 
-    def tracklet(self) -> Tracklet:
+    def tracklet(self, doubles: frozenset[int] = frozenset()) -> Tracklet:
         """The evidence so far."""
         mean = None
         if self._sum is not None:
@@ -68,6 +68,7 @@ class TrackletBuilder:
             exemplars,
             self._count,
             self._quality,
+            doubles,
         )
 
     def _consider_exemplar(self, embedding: FloatArray) -> None:

@@ -67,6 +67,8 @@ class Tracklet:
         exemplars: (K, D) a few diverse embeddings, unit rows.
         count: observations.
         quality: summed quality of the embeddings behind ``mean``; 1.0 is one sharp unoccluded view.
+        doubles: tracks of the same camera and run that may show this person at the same moment; see
+            `reid.doubles`.
     """
 
     key: TrackletKey
@@ -78,6 +80,7 @@ class Tracklet:
     exemplars: FloatArray
     count: int
     quality: float
+    doubles: frozenset[int] = frozenset()
 
 
 class LinkKind(Enum):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -13,7 +15,7 @@ from pipeline.frames import FrameResult
 from pipeline.motfile import format_mot_row
 from pipeline.sinks.base import SinkSite, writing
 from reid.identity_map import IdentityMap
-from reid.tracklets import CameraId, TrackletKey
+from reid.tracklets import CameraId, IdentityId, TrackletKey
 from trackers.tracks import TrackState
 
 TRACKS, IDENTITIES = "tracks", "mot"
@@ -31,6 +33,8 @@ class MotSettings(BaseModel, frozen=True, extra="forbid"):
 
 class MotSink:
     """Writes tracks/ as it goes and mot/ at the end, when the identity of every row is final.
+
+    In mot/ an identity has one row a frame.
 
     Rows are in pixels of the source frame (the offset of `roi` added back). Memory: two numbers a track.
     """
@@ -83,14 +87,24 @@ class MotSink:
                 source.open(encoding="ascii") as rows,
                 target.open("w", encoding="ascii", newline="\n") as out,
             ):
-                for row in rows:
-                    frame, track, rest = row.split(",", 2)
-                    identity = self._identities.get(TrackletKey(camera, int(track)))
-                    if identity is not None:
-                        out.write(f"{frame},{identity},{rest}")
+                for _, frame in groupby(rows, key=lambda row: row.partition(",")[0]):
+                    out.writelines(self._once_each(camera, frame))
         except OutputError as error:
             return error
         return None
+
+    def _once_each(self, camera: CameraId, rows: Iterable[str]) -> Iterator[str]:
+        """Of the rows of a frame, the one of the highest score of each identity: some are found twice."""
+        best: dict[IdentityId, tuple[float, int, str]] = {}
+        for row in rows:
+            frame, track, rest = row.split(",", 2)
+            identity = self._identities.get(TrackletKey(camera, int(track)))
+            if identity is not None:
+                score = float(rest.split(",")[4])
+                found = (-score, int(track), f"{frame},{identity},{rest}")
+                best[identity] = min(best.get(identity, found), found)
+        for _, _, row in best.values():
+            yield row
 
 
 def _open(path: Path) -> TextIO:

@@ -24,6 +24,7 @@ from pipeline.recording import RecordedEnd, RecordedFrame, Recording
 from pipeline.sinks import SinkSite
 from pipeline.sinks.crops import HEIGHT, MOST, SPACING
 from pipeline.sinks.recording import RecordingSettings
+from reid.doubles import Doubles
 from reid.tracklet_builder import observation_qualities
 from reid.tracklets import CameraId
 from tests.factories import box, detections
@@ -121,6 +122,12 @@ def test_tracklets_are_what_the_frames_say(drawn):
             wanted.setdefault((result.camera, track.id), []).append((result, track, quality))
     assert tracks.keys() == wanted.keys()
     assert len(tracks) >= 8
+    for camera in {camera for camera, _ in tracks}:
+        doubles = Doubles()
+        for result in results:
+            if result.camera == camera and (seen := [t for t in result.tracks if t.state is TrackState.CONFIRMED]):
+                doubles.see([track.id for track in seen], np.stack([track.box for track in seen]))
+        assert all(track.doubles == doubles.of(key[1]) for key, track in tracks.items() if key[0] == camera)
     for key, observations in wanted.items():
         track = tracks[key]
         assert track.times.tolist() == [result.time for result, _, _ in observations]

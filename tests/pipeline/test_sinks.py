@@ -170,6 +170,17 @@ def test_log_table_and_rows_agree_and_replay_merges_and_splits(tmp_path):
     assert yard.id[yard.frame == 2].tolist() == [1]  # the row was written before there was an identity
 
 
+def test_an_identity_that_was_found_twice_has_one_row_a_frame(tmp_path):
+    scene = Script()
+    links = [link(GATE, 1, 1, 0.0), link(GATE, 2, 1, 0.0)]
+    weak, strong = replace(track(1), score=0.5), track(2, left=22.0)
+    write_all(tmp_path, [scene.frame(GATE, 0.0, [weak, strong], links), scene.frame(GATE, 0.1, [weak])], ("mot",))
+    assert read_mot(tmp_path / "tracks" / "gate.txt").frame.tolist() == [1, 1, 2]
+    rows = read_mot(tmp_path / "mot" / "gate.txt")
+    assert rows.frame.tolist() == [1, 2]
+    assert rows.score.tolist() == pytest.approx([0.9, 0.5])
+
+
 def test_the_log_tells_events_in_order_with_their_evidence(tmp_path):
     write_all(tmp_path, story(), ["identities"])
     log = log_of(tmp_path)

@@ -31,10 +31,11 @@ class Site:
         self.visits = []
         self.log = []
 
-    def visit(self, person, camera, start, end, track=None, looks_like=None):
+    def visit(self, person, camera, start, end, track=None, looks_like=None, place=None):
         track = track or 1 + sum(visit[1] == camera for visit in self.visits)
         look = person if looks_like is None else looks_like
-        self.visits.append((person, camera, start, end, track, look))
+        place = 10 * track if place is None else place
+        self.visits.append((person, camera, start, end, track, look, place))
         return TrackletKey(camera, track)
 
     def run(self):
@@ -54,8 +55,8 @@ class Site:
         return identities
 
     def _track(self, visit, time):
-        _, _, start, end, track, look = visit
-        box = np.array([10 * track, 0, 10 * track + 9, 100], np.float32)
+        _, _, start, end, track, look, place = visit
+        box = np.array([place, 0, place + 9, 100], np.float32)
         rest = (TrackId(track), box, np.zeros(2, np.float32), 0.9)
         if start <= time <= end:
             embedding = self.looks[look] + self.noise * self.rng.normal(size=64)
@@ -93,6 +94,16 @@ def test_nobody_is_in_two_views_at_once_however_alike():
     one, twin = site.visit(1, A, 0, 8), site.visit(2, B, 2, 9, looks_like=1)
     identities = site.run()
     assert identities.get(one) != identities.get(twin)
+
+
+def test_a_person_who_is_found_twice_for_a_moment_stays_one():
+    for shift, people in ((0, 1), (60, 2)):
+        site = Site()
+        site.visit(0, A, 0, 6, place=0)
+        site.visit(0, A, 5, 12, place=shift)
+        identities = site.run()
+        found = {identities.get(TrackletKey(A, track)) for track in (1, 2)}
+        assert len(found) == people
 
 
 def test_views_that_overlap_may_share_a_person():
@@ -152,7 +163,7 @@ def test_a_track_that_turns_out_different_leaves_its_identity():
 
     def changing(visit, time):
         if visit[4] == wrong.track and visit[1] == B and time > 11.3:
-            visit = (*visit[:5], 9)  # ... and like somebody else for most of its life
+            visit = (*visit[:5], 9, visit[6])  # ... and like somebody else for most of its life
         return original(visit, time)
 
     site._track = changing  # type: ignore[method-assign]
@@ -170,7 +181,7 @@ def test_a_lost_track_that_is_found_while_its_identity_is_elsewhere_is_split():
 
     def found_again(visit, time):
         if visit[4] == old.track and visit[1] == A and time > 5:
-            visit = (visit[0], A, 14, 20, visit[4], visit[5])
+            visit = (visit[0], A, 14, 20, *visit[4:])
             if time < 14:  # lost, not ended
                 return []
         return original(visit, time)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,15 @@ def test_clocks_may_disagree_a_little():
     assert Topology([], clock_tolerance=0.5).can_be_one_person(a, b)
     same_camera = seen("a", 9.7, 20, track=2)
     assert not Topology([], clock_tolerance=0.5).can_be_one_person(a, same_camera)
+
+
+def test_tracks_that_lie_on_each_other_may_be_one_person_found_twice():
+    first, second = seen("a", 0, 10), replace(seen("a", 9, 20, track=2), doubles=frozenset({1}))
+    for one, two in ((first, second), (second, first)):
+        assert Topology(LINKS).can_be_one_person(one, two)
+    assert Topology(LINKS).can_follow(first, second)
+    elsewhere = replace(second, key=TrackletKey(CameraId("b"), 2))
+    assert not Topology(LINKS).can_be_one_person(first, elsewhere)
 
 
 def test_order_of_the_arguments_does_not_matter():
