@@ -9,7 +9,7 @@ cameras, from a typical one that gives way as pairs are seen; a distance then ha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,21 +98,25 @@ class AppearanceCalibration:
         self._same: dict[Pair, Density] = {}
         self._different: dict[Pair, Density] = {}
         self._all_same, self._all_different = Density(), Density()
+        self._known: dict[Pair, tuple[Density, Density]] = {}  # what `densities` has found since the last change
 
     def add_different(self, a: CameraId, b: CameraId, distances: Float) -> None:
         """Learn from pairs (K,) that certainly are two people."""
-        pair, weights = _pair(a, b), np.ones(len(distances))
+        self._known.clear()
+        pair, weights = pair_of(a, b), np.ones(len(distances))
         self._different[pair] = self._different.get(pair, Density()).with_more(distances, weights, _MOST)
         self._all_different = self._all_different.with_more(distances, weights, _MOST)
 
     def add_same(self, a: CameraId, b: CameraId, distances: Float, weights: Float) -> None:
         """Learn from pairs (K,) that are one person with the probabilities ``weights`` (K,)."""
-        pair = _pair(a, b)
+        self._known.clear()
+        pair = pair_of(a, b)
         self._same[pair] = self._same.get(pair, Density()).with_more(distances, weights, _MOST)
         self._all_same = self._all_same.with_more(distances, weights, _MOST)
 
     def fade(self, share: float) -> None:
         """Let all that was learned count for less."""
+        self._known.clear()
         for known in (self._same, self._different):
             for pair, density in known.items():
                 known[pair] = density.weighing(share * density.count)
@@ -121,7 +125,12 @@ class AppearanceCalibration:
 
     def densities(self, a: CameraId, b: CameraId) -> tuple[Density, Density]:
         """Of one person and of different people, between two cameras."""
-        pair = _pair(a, b)
+        pair = pair_of(a, b)
+        if pair not in self._known:
+            self._known[pair] = self._densities(pair)
+        return self._known[pair]
+
+    def _densities(self, pair: Pair) -> tuple[Density, Density]:
         same = self._all_same.pooled_with(_SAME).weighing(_PAIR_PRIOR)
         different = self._all_different.pooled_with(_DIFFERENT).weighing(_PAIR_PRIOR)
         return (
@@ -148,9 +157,10 @@ class AppearanceCalibration:
         different = np.array([(two.mean, max(two.variance, 1e-4)) for _, two in pairs]).reshape(-1, 2)
         return log_ratio(d, same[which, 0], same[which, 1], different[which, 0], different[which, 1])
 
-    def separations(self) -> list[Separation]:
-        """Every pair of cameras between which pairs of either kind were seen."""
-        return [self._separation(pair) for pair in sorted({*self._same, *self._different})]
+    def separations(self, among: Collection[Pair] = ()) -> list[Separation]:
+        """Every pair of cameras between which pairs of either kind were seen, or those ``among`` these."""
+        seen = {*self._same, *self._different}
+        return [self._separation(pair) for pair in sorted(seen.intersection(among) if among else seen)]
 
     def _separation(self, pair: Pair) -> Separation:
         same, different = self.densities(*pair)
@@ -167,9 +177,10 @@ class AppearanceCalibration:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from an earlier run."""
+        self._known.clear()
         for kind, known in (("same", self._same), ("different", self._different)):
             for a, b, *numbers in state[kind]:
-                known[_pair(CameraId(a), CameraId(b))] = Density(*map(float, numbers))
+                known[pair_of(CameraId(a), CameraId(b))] = Density(*map(float, numbers))
         self._all_same, self._all_different = _all(self._same), _all(self._different)
 
 
@@ -189,7 +200,8 @@ def log_ratio(
     return either - two
 
 
-def _pair(a: CameraId, b: CameraId) -> Pair:
+def pair_of(a: CameraId, b: CameraId) -> Pair:
+    """Two cameras in the order of their names."""
     return (a, b) if a <= b else (b, a)
 
 

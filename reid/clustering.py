@@ -19,7 +19,7 @@ from reid.appearance import Space, SpaceLearner
 from reid.calibration import AppearanceCalibration
 from reid.decisions import ADVANCE
 from reid.gallery import order
-from reid.matching import AGREEMENT
+from reid.matching import agreement
 from reid.pair_evidence import Constraints, Evidence
 from reid.topology import Topology
 from reid.tracklets import CameraId, Tracklet
@@ -85,7 +85,7 @@ class Clustering:
 
     def _looks(self, i: int, others: Sequence[int]) -> float | None:
         seen = [m for m in others if np.isfinite(self.evidence.distance[i, m])]
-        return float(self.evidence.looks[i, seen].mean()) * len(seen) ** AGREEMENT if seen else None
+        return float(self.evidence.looks[i, seen].mean()) * float(agreement(len(seen))) if seen else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class _Clusters:
         chain = self.evidence.chain
         ways = chain(both) - chain(self.members[a]) - chain(self.members[b])
         pairs = self.pairs[a, b]
-        return float(self.sums[a, b] / pairs * pairs**AGREEMENT + ways) if pairs else ways - 10.0
+        return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways) if pairs else ways - 10.0
 
     def hopeful(self, a: int) -> Int:
         """Clusters that might be joined with ``a``."""
@@ -337,7 +337,7 @@ def _worth(evidence: Evidence, i: int, others: Sequence[int]) -> float:
         return 0.0
     seen = np.isfinite(evidence.distance[i, others])
     pairs = int(seen.sum())
-    looks = float(evidence.looks[i, others].sum()) / pairs * pairs**AGREEMENT if pairs else -10.0
+    looks = float(evidence.looks[i, others].sum()) / pairs * float(agreement(pairs)) if pairs else -10.0
     if looks < _HOPELESS:
         return looks
     return looks + evidence.chain(sorted([*others, i])) - evidence.chain(list(others))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reid.appearance import SpaceLearner
-from reid.calibration import AppearanceCalibration, Pair
+from reid.calibration import AppearanceCalibration, Pair, pair_of
 from reid.gallery import Gallery
 from reid.matching import CandidateSearch, Match, ReturnShare, with_probabilities
 from reid.tracklets import Tracklet, TrackletKey
@@ -63,14 +63,15 @@ class SiteLearning:
         """
         self.spaces.add([tracklet])
         self.transits.see(tracklet)
+        cameras: set[Pair] = set()
         for match in search.candidates(tracklet):
             if match.probability < _LEAST:
                 break
-            self._learn_looks(tracklet, match, gallery)
+            cameras |= self._learn_looks(tracklet, match, gallery)
             self._learn_way(tracklet, match)
-        self._warn()
+        self._warn(cameras - self._warned)
 
-    def _learn_looks(self, tracklet: Tracklet, match: Match, gallery: Gallery) -> None:
+    def _learn_looks(self, tracklet: Tracklet, match: Match, gallery: Gallery) -> set[Pair]:
         row = gallery.row(tracklet)
         members = [member for member in match.identity.members if member.key != tracklet.key]
         seen = [
@@ -83,6 +84,8 @@ class SiteLearning:
                 distance, weight = np.array([1 - float(row @ theirs)]), np.array([match.probability / len(seen)])
                 self.calibration.add_same(tracklet.key.camera, camera, distance, weight)
 
+        return {pair_of(tracklet.key.camera, camera) for camera, _ in seen}
+
     def _learn_way(self, tracklet: Tracklet, match: Match) -> None:
         if tracklet.key not in match.identity:
             return
@@ -91,10 +94,10 @@ class SiteLearning:
         if before is not None and by_looks >= _SURE:
             self.transits.add(before, tracklet, by_looks)
 
-    def _warn(self) -> None:
-        """Say once which cameras cannot be told apart."""
-        for each in self.calibration.separations():
-            if each.poor and each.cameras not in self._warned:
+    def _warn(self, cameras: set[Pair]) -> None:
+        """Say once which of these cameras cannot be told apart."""
+        for each in self.calibration.separations(cameras) if cameras else ():
+            if each.poor:
                 self._warned.add(each.cameras)
                 a, b = each.cameras
                 log.warning(

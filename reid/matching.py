@@ -18,11 +18,12 @@ from reid.tracklets import IdentityId, Tracklet, TrackletKey
 from reid.transit import Transits
 
 Float = npt.NDArray[np.float64]
+Number = float | Float | npt.NDArray[np.integer]
 K = TypeVar("K", bound=Hashable)
 
 _CANDIDATES = 50  # identities that are looked at one by one
 ANYBODY = 0.1  # share of the prior that does not care about transit times
-AGREEMENT = 0.3  # k tracklets that agree speak k to this power times as loud as one
+_CORRELATION = 0.8  # of what the tracklets of one identity say of another one: look-alikes look like all of them
 _ROUNDS = 20
 
 
@@ -100,7 +101,10 @@ class CandidateSearch:
         looks = self._looks(row, tracklet, left_out)
         ways = self._ways(tracklet, [match.identity for match in looks], left_out)
         prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
-        found = [replace(match, way=way, prior=prior) for match, way in zip(looks, ways, strict=True)]
+        found = [
+            Match(match.identity, match.distance, match.appearance, way, prior)
+            for match, way in zip(looks, ways, strict=True)
+        ]
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
         return with_probabilities(found)
 
@@ -112,7 +116,7 @@ class CandidateSearch:
             return []
         ratios = self._calibration.log_ratios(tracklet.key.camera, store.cameras, cameras, distances)
         ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
-        loudness = counts**AGREEMENT
+        loudness = agreement(counts)
         evidence = np.bincount(places, ratios) / counts * loudness
         mean = np.bincount(places, distances) / counts
         found: list[Match] = []
@@ -155,7 +159,7 @@ class CandidateSearch:
         ratios = self._calibration.log_ratios(
             tracklet.key.camera, known, np.arange(len(known), dtype=np.int64), distances
         )
-        evidence = float(ratios.mean()) * len(rows) ** AGREEMENT
+        evidence = float(ratios.mean()) * float(agreement(len(rows)))
         return Match(identity, float(distances.mean()), evidence, 0.0, 0.0)
 
     def mergeable(self, tracklet: Tracklet, own: Identity) -> list[Match]:
@@ -169,7 +173,7 @@ class CandidateSearch:
                 continue
             fits = [fit for member in own.members if (fit := self.fit(member, other)) is not None]
             if fits:
-                evidence = float(np.mean([fit.appearance for fit in fits])) * len(fits) ** AGREEMENT
+                evidence = float(np.mean([fit.appearance for fit in fits])) * float(agreement(len(fits)))
                 distance = float(np.mean([fit.distance for fit in fits]))
                 first = own.members[0] if own.members[0].start >= other.members[0].start else None
                 way = match.way if first is None or first.key == tracklet.key else 0.0
@@ -178,12 +182,23 @@ class CandidateSearch:
         return with_probabilities(found)
 
 
+def agreement(count: Number) -> Float:
+    """How many independent ones ``count`` tracklets that say the same are worth: Kish's design effect (1965).
+
+    It is bounded. Otherwise a few look-alikes that were taken for one person would draw in all others.
+    """
+    n = np.asarray(count, np.float64)
+    result: Float = n / (1 + (n - 1) * _CORRELATION)
+    return result
+
+
 def with_probabilities(matches: Sequence[Match]) -> list[Match]:
     """The probability of each of the candidates of one tracklet, of which "somebody new" is one."""
     odds = np.array([match.log_odds for match in matches])
-    total = np.logaddexp.reduce([0.0, *odds])
+    shares = np.exp(odds - np.logaddexp.reduce([0.0, *odds])).tolist()
     return [
-        replace(match, probability=float(np.exp(one - total))) for match, one in zip(matches, odds, strict=True)
+        Match(match.identity, match.distance, match.appearance, match.way, match.prior, share)
+        for match, share in zip(matches, shares, strict=True)
     ]
 
 

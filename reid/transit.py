@@ -85,7 +85,7 @@ class Exits:
 
 
 class Transits:
-    """The learned ways of a site. Memory: 95 numbers for each pair of cameras with a link."""
+    """The learned ways of a site. Memory: some hundred numbers for each pair of cameras with a link."""
 
     def __init__(self) -> None:
         self._times: dict[Way, Float] = {}
@@ -93,10 +93,13 @@ class Transits:
         self._enter: dict[Way, Float] = {}
         self._areas: dict[CameraId, Float] = {}  # x1, y1, x2, y2 of the feet of all who entered and left
         self._cameras: set[CameraId] = set()
+        self._tables: dict[tuple[CameraId, CameraId, int], tuple[Float, float, Float, float]] = {}
 
     def see(self, tracklet: Tracklet) -> None:
         """Learn how far a camera's view reaches."""
-        self._cameras.add(tracklet.key.camera)
+        if tracklet.key.camera not in self._cameras:
+            self._cameras.add(tracklet.key.camera)
+            self._tables.clear()
         feet = np.stack([_feet(tracklet.entry_box), _feet(tracklet.exit_box)])
         known = self._areas.get(tracklet.key.camera, np.array([np.inf, np.inf, -np.inf, -np.inf]))
         low, high = np.minimum(known[:2], feet.min(axis=0)), np.maximum(known[2:], feet.max(axis=0))
@@ -104,6 +107,7 @@ class Transits:
 
     def add(self, earlier: Tracklet, later: Tracklet, weight: float = 1.0) -> None:
         """Learn from a person's next appearance after another."""
+        self._tables.clear()
         way = (earlier.key.camera, later.key.camera)
         times = self._times.setdefault(way, np.zeros(_BINS))
         times[_bin(np.array([later.start - earlier.end]))[0]] += weight
@@ -143,7 +147,9 @@ class Transits:
         for number, origin in enumerate(exits.names):
             own = np.flatnonzero(exits.cameras == number)
             if len(own):
-                density, reached, leave, enter = self._table(origin, to, side)
+                if (origin, to, side) not in self._tables:
+                    self._tables[origin, to, side] = self._table(origin, to, side)
+                density, reached, leave, enter = self._tables[origin, to, side]
                 rates[own] = density[bins[own]] + reached + leave[self._sides(origin, exits.feet[own])] + enter
         rates -= np.log(np.maximum(gaps, _SHORTEST))  # from a density of logarithms to one of seconds
         return rates
@@ -205,6 +211,7 @@ class Transits:
             )
         self._areas = {CameraId(camera): np.array(area) for camera, area in state["areas"].items()}
         self._cameras |= set(self._areas)
+        self._tables.clear()
 
 
 def _bin(seconds: Float) -> npt.NDArray[np.int64]:
