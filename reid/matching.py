@@ -98,8 +98,8 @@ class CandidateSearch:
         if row is None:
             return []
         left_out = {*ignored, tracklet.key}
-        looks = self._looks(row, tracklet, left_out)
-        ways = self._ways(tracklet, [match.identity for match in looks], left_out)
+        looks, tried = self._looks(row, tracklet, left_out)
+        ways = self._ways(tracklet, [match.identity for match in looks], left_out, tried)
         prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
         found = [
             Match(match.identity, match.distance, match.appearance, way, prior)
@@ -108,28 +108,43 @@ class CandidateSearch:
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
         return with_probabilities(found)
 
-    def _looks(self, row: npt.NDArray[np.float32], tracklet: Tracklet, left_out: set[TrackletKey]) -> list[Match]:
-        """The identities that look most alike and that time and camera links allow, by appearance alone."""
+    def _looks(
+        self, row: npt.NDArray[np.float32], tracklet: Tracklet, left_out: set[TrackletKey]
+    ) -> tuple[list[Match], int]:
+        """The identities that look most alike and that time and camera links allow, by appearance alone.
+
+        And how many were tried to find these.
+        """
         store = self._gallery.appearances
         owners, cameras, distances = store.distances(row, left_out)
         if len(owners) == 0:
-            return []
+            return [], 0
         ratios = self._calibration.log_ratios(tracklet.key.camera, store.cameras, cameras, distances)
         ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
         loudness = agreement(counts)
         evidence = np.bincount(places, ratios) / counts * loudness
         mean = np.bincount(places, distances) / counts
         found: list[Match] = []
-        for i in np.argsort(-evidence, kind="stable"):
+        for tried, i in enumerate(np.argsort(-evidence, kind="stable"), start=1):  # noqa: B007 - used after it
             identity = self._gallery[IdentityId(int(ids[i]))]
             if identity.admits([tracklet], self._topology, left_out):
                 found.append(Match(identity, float(mean[i]), float(evidence[i]), 0.0, 0.0))
                 if len(found) == _CANDIDATES:
                     break
-        return found
+        return found, tried
 
-    def _ways(self, tracklet: Tracklet, identities: Sequence[Identity], left_out: set[TrackletKey]) -> list[float]:
-        """For each identity, how much likelier it is to appear just then and there than the mean of all [nats]."""
+    def _ways(
+        self, tracklet: Tracklet, identities: Sequence[Identity], left_out: set[TrackletKey], tried: int
+    ) -> list[float]:
+        """For each identity, how much likelier it is to appear just then and there than the mean of all [nats].
+
+        Args:
+            tracklet: that appears.
+            identities: a sample, by looks, of all who could.
+            left_out: tracklets that count as nobody's.
+            tried: how many of the gallery were tried to get the sample; a share of the sample, times these, is a
+                share of the gallery, times its size.
+        """
         rates = np.full(len(identities), -np.inf)
         before = [identity.before(tracklet, left_out) for identity in identities]
         known = [n for n, earlier in enumerate(before) if earlier is not None]
@@ -140,9 +155,8 @@ class CandidateSearch:
                 rates[n] = self._transits.rate(tracklet, after)
         if not np.isfinite(rates).any():
             return [0.0] * len(identities)
-        others = max(1, len(self._gallery))
         shares = np.exp(rates - np.logaddexp.reduce(rates))
-        ways: list[float] = np.log((1 - ANYBODY) * shares * others + ANYBODY).tolist()
+        ways: list[float] = np.log((1 - ANYBODY) * shares * tried + ANYBODY).tolist()
         return ways
 
     def fit(self, tracklet: Tracklet, identity: Identity) -> Match | None:

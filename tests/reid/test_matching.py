@@ -9,13 +9,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reid.gallery import Identity
-from reid.matching import Match, ReturnShare, assign, joint_probabilities, with_probabilities
-from reid.tracklets import IdentityId
+from reid.gallery import Gallery, Identity
+from reid.learning import SiteLearning
+from reid.matching import (
+    CandidateSearch,
+    Match,
+    ReturnShare,
+    agreement,
+    assign,
+    joint_probabilities,
+    with_probabilities,
+)
+from reid.topology import Topology
+from reid.tracklets import CameraId, IdentityId, Tracklet, TrackletKey
 
 
 def match(identity, nats):
     return Match(Identity(IdentityId(identity)), 0.5, nats, 0.0, 0.0)
+
+
+def seen(camera, track, start, rng):
+    row = rng.normal(size=(1, 32)).astype(np.float32)
+    row /= np.linalg.norm(row)
+    box = np.array([0, 0, 40, 100], np.float32)
+    return Tracklet(TrackletKey(CameraId(camera), track), start, start + 5, box, box, row[0], row, 20, 10.0)
 
 
 def by_enumeration(log_odds):
@@ -71,6 +88,29 @@ def test_a_rival_who_needs_the_identity_more_lowers_the_probability():
 def test_candidates_share_one_probability_with_somebody_new():
     first, second = with_probabilities([match(1, 3.0), match(2, 3.0)])
     assert first.probability == second.probability == pytest.approx(np.exp(3) / (1 + 2 * np.exp(3)))
+
+
+@pytest.mark.parametrize("count", [5, 300])
+def test_where_all_ways_are_alike_they_say_nothing_however_many_people_there_are(count):
+    rng = np.random.default_rng(1)
+    learning = SiteLearning()
+    gallery = Gallery(expiry=3600, most_identities=1000, most_tracklets=10)
+    known = [seen("a", number, 0.0, rng) for number in range(count)]
+    learning.meet(known, {tracklet.key: [] for tracklet in known}, gallery)
+    for tracklet in known:
+        gallery.put([tracklet], gallery.create())
+    search = CandidateSearch(gallery, Topology([]), learning.calibration, learning.transits, learning.returns)
+    found = search.candidates(seen("b", 1, 30.0, rng))
+    assert len(found) == min(count, 50)
+    assert [match.way for match in found] == pytest.approx([0.0] * len(found), abs=1e-9)
+    assert sum(match.probability for match in found) < 1
+
+
+def test_many_tracklets_that_agree_are_worth_little_more_than_a_few():
+    assert agreement(1) == 1
+    worth = agreement(np.arange(1, 200))
+    assert (np.diff(worth) > 0).all()
+    assert worth[-1] < 1.25
 
 
 def test_evidence_against_is_no_match():
