@@ -189,8 +189,7 @@ class CandidateSearch:
             if fits:
                 evidence = float(np.mean([fit.appearance for fit in fits])) * float(agreement(len(fits)))
                 distance = float(np.mean([fit.distance for fit in fits]))
-                first = own.members[0] if own.members[0].start >= other.members[0].start else None
-                way = match.way if first is None or first.key == tracklet.key else 0.0
+                way = match.way if own.members[0].key == tracklet.key else 0.0  # of the tracklet: not all of own's
                 found.append(Match(other, distance, evidence, way, prior))
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
         return with_probabilities(found)
