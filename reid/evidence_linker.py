@@ -63,7 +63,9 @@ class EvidenceLinker:
         if seen:
             doubles = self._doubles.setdefault(camera, Doubles())
             doubles.see([int(track.id) for track in seen], np.stack([track.box for track in seen]))
-        for track, quality in zip(seen, observation_qualities(seen), strict=True):
+        looks = any(track.embedding is not None for track in seen)
+        qualities = observation_qualities(seen) if looks else np.ones(len(seen))  # only looks are weighed by it
+        for track, quality in zip(seen, qualities, strict=True):
             key = TrackletKey(camera, int(track.id))
             if key not in self._open:
                 self._open[key] = TrackletBuilder(key, self._settings.exemplars)

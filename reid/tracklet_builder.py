@@ -27,7 +27,8 @@ class TrackletBuilder:
         self._entry_box = self._exit_box = np.zeros(4, np.float32)
         self._sum: np.ndarray | None = None
         self._quality = 0.0
-        self._exemplars: list[FloatArray] = []
+        self._exemplars: FloatArray = np.zeros((0, 0), np.float32)
+        self._among: FloatArray = np.zeros((0, 0), np.float32)  # their cosine similarities, -1 to themselves
         self._count = 0
 
     def observe(self, track: TrackView, time: float, quality: float) -> None:
@@ -57,7 +58,6 @@ class TrackletBuilder:
         mean = None
         if self._sum is not None:
             mean = (self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)).astype(np.float32)
-        exemplars = np.stack(self._exemplars) if self._exemplars else np.zeros((0, 0), np.float32)
         return Tracklet(
             self.key,
             self._start,
@@ -65,7 +65,7 @@ class TrackletBuilder:
             self._entry_box,
             self._exit_box,
             mean,
-            exemplars,
+            self._exemplars,
             self._count,
             self._quality,
             doubles,
@@ -73,14 +73,16 @@ class TrackletBuilder:
 
     def _consider_exemplar(self, embedding: FloatArray) -> None:
         """Keep the set diverse: a view unlike the others replaces one of the two that are closest."""
-        if len(self._exemplars) < self._max_exemplars:
-            self._exemplars.append(embedding.copy())  # a row would keep the whole frame's array alive
+        rows = self._exemplars
+        if len(rows) < self._max_exemplars:
+            rows = np.concatenate([rows.reshape(-1, len(embedding)), embedding[None]])
+        elif float((rows @ embedding).max()) < float(self._among.max()):
+            rows = rows.copy()  # earlier tracklets hold these
+            rows[int(self._among.max(axis=1).argmax())] = embedding
+        else:
             return
-        rows = np.stack(self._exemplars)
-        among = rows @ rows.T
-        np.fill_diagonal(among, -1.0)
-        if float((rows @ embedding).max()) < float(among.max()):
-            self._exemplars[int(among.max(axis=1).argmax())] = embedding.copy()
+        self._exemplars, self._among = rows, rows @ rows.T
+        np.fill_diagonal(self._among, -1.0)
 
 
 def observation_qualities(tracks: Sequence[TrackView]) -> FloatArray:
