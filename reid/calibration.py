@@ -56,8 +56,8 @@ class Density:
         return Density(count, self.mean, self.variance)
 
 
-# Typical of tracklets in the space of `reid.appearance`, with osnet_x0_25 (MSMT17) on rendered people, seeds 1 to
-# 3.
+# Typical of tracklets in the space of `reid.appearance`, with osnet_x0_25 (MSMT17) on rendered people, seeds 1 and
+# 2.
 _SAME, _DIFFERENT = Density(30.0, 0.42, 0.19**2), Density(20.0, 1.03, 0.15**2)
 _PAIR_PRIOR = 30.0  # pairs of tracklets for which the densities of all cameras count in those of a pair of cameras
 _MOST = 2000.0  # pairs that count; the older ones fade
