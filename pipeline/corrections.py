@@ -5,7 +5,7 @@ Corrections name tracks, not identities, whose numbers may change with the next 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -137,6 +137,27 @@ def check(corrections: Sequence[Merge | Split]) -> None:
                         f"{each.said}: an earlier correction says that {each.track} and {other} are one person; "
                         "take that back first, with --undo"
                     )
+
+
+def without(corrections: Iterable[Merge | Split], tracks: Collection[tuple[str, int]]) -> list[Merge | Split]:
+    """Corrections without tracks, given as camera and number; those that say nothing without them go.
+
+    What was said about the others stays in force; the words, which name an identity of that person, go.
+    """
+    kept: list[Merge | Split] = []
+    for each in corrections:
+        named = each.tracks if isinstance(each, Merge) else (each.track, *each.others)
+        gone = {track for track in named if tuple(key_of(track))[:2] in tracks}
+        if not gone:
+            kept.append(each)
+        elif isinstance(each, Merge):
+            others = tuple(track for track in each.tracks if track not in gone)
+            if len(others) > 1:
+                kept.append(Merge(said="--merge (erased)", tracks=others))
+        elif each.track not in gone and len(gone) < len(set(each.others)):
+            others = tuple(track for track in each.others if track not in gone)
+            kept.append(Split(said="--split (erased)", track=each.track, others=others))
+    return kept
 
 
 def key_of(track: str) -> TrackletKey:

@@ -1,4 +1,4 @@
-"""Erases a person from a store and from the folders of all runs that the store knows, and looks for them again."""
+"""Erases a person from the folders of runs, and looks for them again."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import csv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from pipeline import corrections
 from pipeline.erase_video import Sightings, erase_from_video
 from pipeline.errors import OutputError
+from pipeline.forget_recording import RecordedPerson
 from pipeline.motfile import read_mot
 from pipeline.sinks.base import writing
 from pipeline.sinks.identities import LOG, TABLE
@@ -25,7 +29,7 @@ from reid.store_forget import without
 from reid.store_reading import StoredRun
 from reid.tracklets import TrackletKey
 
-RECORDING = "recording"
+_TRAIL = 2.0  # seconds, where the record of a run does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,18 @@ class Traced:
     """A person in one run.
 
     Attributes:
-        numbers: every identity that they have had.
+        numbers: every identity that they have had, and nobody else.
         tracks: camera and track of the run.
+        rows: camera, frame and box of their rows in tracks/, as they stand there.
+        trail: length of the trails in videos [s].
+        recorded: the person in the run's recording, if there is one.
     """
 
     numbers: frozenset[int]
     tracks: frozenset[tuple[str, int]]
+    rows: frozenset[tuple[str, ...]] = frozenset()
+    trail: float = 0.0
+    recorded: RecordedPerson | None = None
 
     def owns(self, camera: str, track: int) -> bool:
         """Whether a track is theirs."""
@@ -75,36 +85,43 @@ def traced(folder: Path, run: int, numbers: frozenset[int], tracklets: Iterable[
     """Who is meant in a run's folder, also by tracks that the store has removed by age.
 
     Raises:
-        OutputError: if the folder holds something that nobody can be erased from.
+        HandoffError: if the folder holds something that nobody can be erased from.
     """
-    forget_in_recording(folder)
     tracks = {(str(key.camera), key.track) for key in tracklets if key.run == run}
-    tracks |= {track for track, identity in _final_identities(folder / LOG).items() if identity in numbers}
+    tracks |= {track for track, identity in final_identities(folder).items() if identity in numbers}
     if (folder / TABLE).is_file():
         tracks |= {(row["camera"], int(row["track"])) for row in _table(folder) if int(row["identity"]) in numbers}
-    return Traced(numbers, frozenset(tracks))
+    return by_tracks(folder, numbers, frozenset(tracks))
 
 
-def forget_in_recording(folder: Path) -> None:
-    """Refuse a run with a recording: its format has no way yet to take a person out.
-
-    Raises:
-        OutputError: if there is one.
-    """
-    if (folder / RECORDING).exists():
-        raise OutputError(
-            f"{folder / RECORDING}: nobody can be erased from a recording yet; delete that folder, then try again"
-        )
+def by_tracks(folder: Path, numbers: frozenset[int], tracks: frozenset[tuple[str, int]]) -> Traced:
+    """A person in a run's folder whose tracks are known; arguments as in `Traced`, errors as in `traced`."""
+    who = Traced(numbers, tracks)
+    corrections.read(folder)  # what cannot be read is found out before anything is erased
+    rows = frozenset(
+        (path.stem, *_box_of(line))
+        for path, test in _row_files(folder, who)
+        if path.parent.name == TRACKS
+        for line in _lines(path)
+        if test(line)
+    )
+    trails = [sink.get("trail", _TRAIL) for sink in record_of(folder).get("sinks", ()) if sink["type"] == "video"]
+    recorded = RecordedPerson(folder, tracks) if tracks and RecordedPerson.is_in(folder) else None
+    return replace(who, rows=rows, trail=max(trails, default=_TRAIL), recorded=recorded)
 
 
 def look(folder: Path, who: Traced) -> list[Removal]:
     """What there is of a person in the files of a run, videos left out (a picture does not tell who is in it)."""
     found = [
-        Removal(
-            folder / LOG, "lines", sum(1 for entry in _entries(folder / LOG) if _changed(entry, who) != entry)
-        ),
+        Removal(folder / LOG, "lines", sum(1 for entry in entries_of(folder) if _changed(entry, who) != entry)),
         Removal(folder / TABLE, "rows", sum(_in_table(row, who) for row in _table(folder))),
     ]
+    said = corrections.read(folder)
+    changed = sum(corrections.without([each], who.tracks) != [each] for each in said)
+    found.append(Removal(folder / corrections.CORRECTIONS, "entries", changed))
+    found += [Removal(path, "pages of `why`", 1) for path in _pages(folder, who)]
+    if who.recorded is not None:
+        found += [Removal(who.recorded.path, what, count) for what, count in who.recorded.found().items()]
     for path, test in _row_files(folder, who):
         found.append(Removal(path, "rows", sum(test(line) for line in _lines(path))))
     return [removal for removal in found if removal.count]
@@ -114,24 +131,32 @@ def erase(folder: Path, who: Traced) -> list[Removal]:
     """Erase a person from all files of a run. May be repeated after an interruption; returns what was removed.
 
     Raises:
-        OutputError: if a file cannot be read or written.
+        HandoffError: if a file cannot be read or written.
     """
     removed = _erase_videos(folder, who)  # first: they need the rows
     removed += look(folder, who)
+    for path in _pages(folder, who):
+        for file in (path, path.with_suffix(".png")):
+            file.unlink(missing_ok=True)
+    if who.recorded is not None:
+        who.recorded.erase()
+    said = corrections.read(folder)
+    if (kept := corrections.without(said, who.tracks)) != said:
+        corrections.write(folder, kept)
     for path, test in _row_files(folder, who):
         _rewrite(path, (line for line in _lines(path) if not test(line)))
     if (folder / TABLE).is_file():
         header, *_ = _lines(folder / TABLE)
-        kept = [row for row in _table(folder) if not _in_table(row, who)]
-        _rewrite(folder / TABLE, [header, *(",".join(row.values()) + "\n" for row in kept)])
-    erase_log(folder, who)
+        rows = [row for row in _table(folder) if not _in_table(row, who)]
+        _rewrite(folder / TABLE, [header, *(",".join(row.values()) + "\n" for row in rows)])
+    erase_log(folder, who)  # last: it tells which tracks are theirs
     return removed
 
 
 def erase_log(folder: Path, who: Traced) -> None:
     """Take a person out of a run's log: their lines go, and their numbers in the lines of others."""
     if (folder / LOG).is_file():
-        entries = (_changed(entry, who) for entry in _entries(folder / LOG))
+        entries = (_changed(entry, who) for entry in entries_of(folder))
         _rewrite(folder / LOG, (json.dumps(entry) + "\n" for entry in entries if entry is not None))
 
 
@@ -142,9 +167,7 @@ def videos_of(folder: Path, who: Traced) -> list[Path]:
 
 def _erase_videos(folder: Path, who: Traced) -> list[Removal]:
     removed = []
-    record = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8"))
-    trails = [sink.get("trail", 2.0) for sink in record["sinks"] if sink["type"] == "video"]
-    cameras = {str(camera["name"]): camera for camera in record["cameras"]}
+    cameras = {str(camera["name"]): camera for camera in record_of(folder)["cameras"]}
     for path in videos_of(folder, who):
         camera = cameras[path.stem]
         dropped = _dropped(folder, path.stem)
@@ -153,7 +176,7 @@ def _erase_videos(folder: Path, who: Traced) -> list[Removal]:
             removed.append(Removal(path, "deleted: the run was killed, so pictures cannot be told", 1))
             continue
         tracks = _sightings(folder, path.stem, who, camera.get("roi"))
-        changed = erase_from_video(path, tracks, trail=max(trails, default=0.0), dropped=dropped or 0)
+        changed = erase_from_video(path, tracks, trail=who.trail, dropped=dropped or 0)
         removed.append(Removal(path, "frames with grey", changed))
     return removed
 
@@ -181,13 +204,40 @@ def _sightings(folder: Path, camera: str, who: Traced, roi: Sequence[float] | No
 def _row_files(folder: Path, who: Traced) -> Iterator[tuple[Path, Callable[[str], bool]]]:
     """MOT files, and whether one of their lines is the person's."""
     for path in sorted((folder / IDENTITIES).glob("*.txt")):
-        yield path, lambda line: _id_of(line) in who.numbers
+        yield (
+            path,
+            lambda line, camera=path.stem: (  # type: ignore[misc]
+                _id_of(line) in who.numbers or (camera, *_box_of(line)) in who.rows
+            ),
+        )
     for path in sorted((folder / TRACKS).glob("*.txt")):
         yield path, lambda line, camera=path.stem: who.owns(camera, _id_of(line))  # type: ignore[misc]
 
 
 def _id_of(line: str) -> int:
     return int(line.split(",", 2)[1])
+
+
+def _box_of(line: str) -> tuple[str, ...]:
+    """Frame and box of a MOT row."""
+    frame, _, *box = line.split(",", 6)[:6]
+    return frame, *box
+
+
+def _pages(folder: Path, who: Traced) -> list[Path]:
+    """What `run.py why` wrote that shows a track of the person, or may; the page of each page and picture."""
+    if not who.tracks:
+        return []
+    names = "|".join(re.escape(escape(f"{camera} t{track}")) for camera, track in sorted(who.tracks))
+    shown = re.compile(rf"(?:{names})(?!\d)")
+    found = []
+    for path in sorted({path.with_suffix(".html") for path in folder.glob("why_*.*")}):
+        written = [file for file in (path, path.with_suffix(".png")) if file.is_file()]
+        if written and path.stem.removeprefix("why_").isdecimal():
+            with writing(path):
+                if path not in written or shown.search(path.read_text(encoding="utf-8")):
+                    found.append(path)
+    return found
 
 
 def _changed(entry: dict[str, Any], who: Traced) -> Any:
@@ -197,10 +247,10 @@ def _changed(entry: dict[str, Any], who: Traced) -> Any:
     return without(entry, who.numbers)
 
 
-def _final_identities(log: Path) -> dict[tuple[str, int], int]:
-    """Replays a log, also that of a run that was killed."""
+def final_identities(folder: Path) -> dict[tuple[str, int], int]:
+    """Identity of each track of a run by its log, also of a run that was killed."""
     found: dict[tuple[str, int], int] = {}
-    for entry in _entries(log):
+    for entry in entries_of(folder):
         if entry["event"] == "merge":
             found |= {track: entry["identity"] for track, old in found.items() if old == entry["previous"]}
         elif entry["event"] in {"link", "split"}:
@@ -212,10 +262,27 @@ def _in_table(row: dict[str, str], who: Traced) -> bool:
     return int(row["identity"]) in who.numbers or who.owns(row["camera"], int(row["track"]))
 
 
-def _entries(log: Path) -> Iterator[dict[str, Any]]:
-    for line in _lines(log):
+def entries_of(folder: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run's log."""
+    for line in _lines(folder / LOG):
         if line.endswith("\n"):  # the last one of a killed run may be broken off
             yield json.loads(line)
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    """The run.yaml of a folder.
+
+    Raises:
+        OutputError: if it is none.
+    """
+    path = folder / "run.yaml"
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError, yaml.YAMLError):
+        record = None
+    if not isinstance(record, dict):
+        raise OutputError(f"{path}: cannot be read; restore it, or remove that folder yourself")
+    return record
 
 
 def _table(folder: Path) -> list[dict[str, str]]:

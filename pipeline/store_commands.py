@@ -17,6 +17,7 @@ from pipeline import forget as forgetting
 from pipeline.drawing import clock
 from pipeline.errors import HandoffError, OutputError, StoreError
 from pipeline.faults import nearest
+from pipeline.forget_inside import inside, same_person
 from reid.store_file import size_of
 from reid.store_forget import Forgetting, Traces
 from reid.store_reading import StoredRun, StoreReader
@@ -106,10 +107,12 @@ def forget(path: Path, identity: int, yes: bool, dry_run: bool) -> int:
         present, runs = store.present(identity), store.runs()
     with Forgetting(store.path, present) as person:
         folders, notes = forgetting.folders_of(store.path, runs)
-        traced = {
-            folder: forgetting.traced(folder, run, person.numbers, person.tracklets)
-            for folder, run in folders.items()
-        }
+        traced: dict[Path, forgetting.Traced] = {}
+        for folder, run in folders.items():
+            who = forgetting.traced(folder, run, person.numbers, person.tracklets)
+            within, more = inside(folder, who, folders)
+            traced |= {**within, folder: who}  # those within first: the folder's files tell who is who in them
+            notes += [*more, *same_person(folder, who)]
         before = person.traces()
         _print_plan(store.path, before, traced)
         for note in notes:
@@ -220,9 +223,9 @@ def _print_proof(
 ) -> None:
     table = Table("where", "removed", "found again", box=None, pad_edge=False)
     table.add_row(Text(str(store)), Text(_words(before)), "nothing" if after.none else Text(_words(after)))
-    still = {removal.file: removal for removal in left}
+    still = {(removal.file, removal.what): removal for removal in left}
     for removal in removed:
-        again = still.get(removal.file)
+        again = still.get((removal.file, removal.what))
         words = (
             "not searched" if removal.file.suffix == ".mp4" else "nothing" if again is None else str(again.count)
         )

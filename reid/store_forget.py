@@ -122,7 +122,7 @@ class Forgetting:
         query = """SELECT e.mean, e.exemplars FROM embeddings e JOIN tracklets t ON t.id = e.tracklet
             WHERE t.identity = ? ORDER BY t.id"""
         rows = self._db.execute(query, (self._identity,))
-        pieces = list(dict.fromkeys(piece for row in rows for blob in row for piece in _pieces_of(blob)))
+        pieces = list(dict.fromkeys(piece for row in rows for blob in row for piece in pieces_of(blob)))
         return pieces[:: max(1, len(pieces) // _PIECES)]
 
     def _is_somebody_else_s(self, piece: bytes) -> bool:
@@ -174,7 +174,8 @@ def _text_without(text: str, numbers: Collection[int]) -> str:
     return re.sub(r"(?<![\w.])\d+(?![\w]|\.\d)", hidden, text)
 
 
-def _pieces_of(blob: bytes) -> Iterator[bytes]:
+def pieces_of(blob: bytes) -> Iterator[bytes]:
+    """The parts of a blob, 32 bytes each, that cannot well stand somewhere else by chance."""
     for start in range(0, len(blob) - _PIECE + 1, _PIECE):
         piece = blob[start : start + _PIECE]
         values = np.frombuffer(piece, "<u2")

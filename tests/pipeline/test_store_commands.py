@@ -187,14 +187,6 @@ def test_a_store_that_a_run_writes_to_is_left_alone(cli, site):
     assert (result.code, "another run writes" in result.err) == (2, True)
 
 
-def test_a_recording_is_no_hiding_place(cli, site):
-    (site / "run1" / "recording").mkdir()
-    before = routes_in(site / "all.db")
-    result = cli("forget", site / "all.db", before[0][0], "--yes")
-    assert (result.code, "nobody can be erased from a recording yet" in result.err) == (2, True)
-    assert routes_in(site / "all.db") == before
-
-
 def test_folders_that_are_gone_or_hold_another_run_are_named(cli, site):
     (site / "run0").rename(site / "elsewhere")
     with (site / "run1" / "run.yaml").open("a") as file:
