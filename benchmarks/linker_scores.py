@@ -69,15 +69,15 @@ class LinkErrors:
 def idf1(tracklets: SiteTracklets, labels: Labels) -> float:
     """Global IDF1 from 0 to 1; 0 where the truth is empty. Of an identity's boxes in one frame, one counts."""
     names, group = np.unique(labels, return_inverse=True)
-    group = group.reshape(-1)
+    group = group.reshape(-1)[tracklets.owner]  # of each box
+    kept = np.zeros(len(group), bool)
+    kept[np.unique(tracklets.frame * len(names) + group, return_index=True)[1]] = True
+    rows, people = tracklets.shows[kept[tracklets.shows[:, 0]]].T
     counts = np.zeros((len(names), len(tracklets.people)), np.int64)
-    np.add.at(counts, group, tracklets.matched)
-    i, j, person, hidden = tracklets.hidden.T
-    np.subtract.at(counts, (group[i], person), np.where(group[i] == group[j], hidden, 0))
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    i, j, frames = tracklets.shared.T
-    boxes = tracklets.truth_boxes + int(tracklets.frames.sum()) - int(frames[group[i] == group[j]].sum())
-    return 2 * float(counts[rows, columns].sum()) / boxes if tracklets.truth_boxes else 0.0
+    np.add.at(counts, (group[rows], people), 1)
+    best = linear_sum_assignment(counts, maximize=True)
+    boxes = tracklets.truth_boxes + int(kept.sum())
+    return 2 * float(counts[best].sum()) / boxes if tracklets.truth_boxes else 0.0
 
 
 def pair_scores(tracklets: SiteTracklets, labels: Labels) -> PairScores:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +40,9 @@ class SiteTracklets:
         matched: (T, P) frames in which a tracklet's box shows a person.
         person: (T,) index of whom at least half of the frames show, or -1.
         truth_boxes: in all cameras.
-        shared: (S, 3) pairs of tracklets, and in how many frames both are seen.
-        hidden: (H, 4) pairs of tracklets, a person, and in how many frames only the box shows this person that is
-            left out if both are one identity: that of the lower score.
+        frame: (V,) number of the frame of each box, rising over the cameras; in a frame the highest score first.
+        owner: (V,) tracklet of each box.
+        shows: (M, 2) boxes and the people that they show.
     """
 
     keys: tuple[TrackletKey, ...]
@@ -59,8 +58,9 @@ class SiteTracklets:
     matched: Ints
     person: Ints
     truth_boxes: int
-    shared: Ints
-    hidden: Ints
+    frame: Ints
+    owner: Ints
+    shows: Ints
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -86,7 +86,9 @@ def site_tracklets(site: RecordedSite, reading: str = PEOPLE) -> SiteTracklets:
     rank[order] = np.arange(count)
     which, pairs, start, end = rank[which], pairs[order], start[order], end[order]
     frames = np.bincount(which, minlength=count)
-    people, matched, twice = _matched(site, seen, which, count, site.readings[reading])
+    people, frame, owner, shows = _boxes_of(site, seen, which, site.readings[reading])
+    matched = np.zeros((count, len(people)), np.int64)
+    np.add.at(matched, (owner[shows[:, 0]], shows[:, 1]), 1)
     means, views = _looks(site, seen, which, count)
     return SiteTracklets(
         keys=tuple(TrackletKey(CameraId(site.cameras[c]), int(t)) for c, t in pairs),
@@ -102,8 +104,9 @@ def site_tracklets(site: RecordedSite, reading: str = PEOPLE) -> SiteTracklets:
         matched=matched,
         person=_persons(matched, frames),
         truth_boxes=len(site.place_frame),
-        shared=twice.shared(),
-        hidden=twice.hidden(),
+        frame=frame,
+        owner=owner,
+        shows=shows,
     )
 
 
@@ -115,53 +118,30 @@ def _persons(matched: Ints, frames: Ints) -> Ints:
     return np.where(clear, best, -1)
 
 
-class _Twice:
-    """Counts of frames in which two tracklets of a camera are seen, and of what would be left out of them."""
-
-    def __init__(self) -> None:
-        self._shared: Counter[tuple[int, int]] = Counter()
-        self._hidden: Counter[tuple[int, int, int]] = Counter()
-
-    def add(self, tracklets: Ints, scores: FloatArray, shown: Mapping[int, Sequence[int]]) -> None:
-        """A frame with tracklets (N,), their scores (N,), and whom they show: row, people."""
-        order = np.lexsort((np.arange(len(scores)), -scores)).tolist()  # of equal scores, the older track stays
-        for place, kept in enumerate(order):
-            for out in order[place + 1 :]:
-                i, j = sorted((int(tracklets[kept]), int(tracklets[out])))
-                self._shared[i, j] += 1
-                for person in shown.get(out, ()):
-                    self._hidden[i, j, person] += 1
-
-    def shared(self) -> Ints:
-        """As `SiteTracklets.shared`."""
-        return np.array([(*pair, frames) for pair, frames in self._shared.items()], np.int64).reshape(-1, 3)
-
-    def hidden(self) -> Ints:
-        """As `SiteTracklets.hidden`."""
-        return np.array([(*key, frames) for key, frames in self._hidden.items()], np.int64).reshape(-1, 4)
-
-
-def _matched(site: RecordedSite, seen: Ints, which: Ints, count: int, ids: Ints) -> tuple[Ints, Ints, _Twice]:
-    """People (P,), in how many frames each tracklet shows each (T, P), and who is seen at the same moment."""
+def _boxes_of(site: RecordedSite, seen: Ints, which: Ints, ids: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """People (P,), and of each box its frame (V,), its tracklet (V,) and whom it shows (M, 2)."""
     people, person = np.unique(ids, return_inverse=True)
-    matched = np.zeros((count, len(people)), np.int64)
     call = site.call_of_view()[seen]
     boxes = _ltwh(site.box[seen], site.offset[site.call_camera[call]])
     frame_of = np.stack([site.call_camera[call], site.call_frame[call]], axis=1)
     truth_of = np.stack([site.place_camera, site.place_frame], axis=1)
-    mine, theirs, twice = _groups(frame_of), _groups(truth_of), _Twice()
-    scores, tracks = site.score[seen], site.track[seen]
-    for frame, unsorted in mine.items():
-        views = unsorted[np.argsort(tracks[unsorted])]
+    theirs, scores, tracks = _groups(truth_of), site.score[seen], site.track[seen]
+    frames, owners, shows, count = [], [], [], 0
+    for number, (frame, unsorted) in enumerate(_groups(frame_of).items()):
+        views = unsorted[np.lexsort((tracks[unsorted], -scores[unsorted]))]  # as mot/ of a run chooses
         places = theirs.get(frame, np.zeros(0, np.int64))
-        shows = iou_ltwh(boxes[views], site.place_box[places]) >= MATCH
-        rows, columns = np.nonzero(shows)
-        np.add.at(matched, (which[views[rows]], person[places[columns]]), 1)
-        shown: dict[int, list[int]] = {}
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            shown.setdefault(row, []).append(int(person[places[column]]))
-        twice.add(which[views], scores[views], shown)
-    return people, matched, twice
+        rows, columns = np.nonzero(iou_ltwh(boxes[views], site.place_box[places]) >= MATCH)
+        shows.append(np.stack([rows + count, person[places[columns]]], axis=1))
+        frames.append(np.full(len(views), number))
+        owners.append(which[views])
+        count += len(views)
+    nothing = np.zeros(0, np.int64)
+    return (
+        people,
+        np.concatenate([nothing, *frames]),
+        np.concatenate([nothing, *owners]),
+        np.concatenate([nothing.reshape(0, 2), *shows]),
+    )
 
 
 def _groups(keys: Ints) -> dict[tuple[int, int], Ints]:

@@ -7,9 +7,13 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline import corrections
 from pipeline.errors import OutputError
 from pipeline.forget import Traced, by_tracks, entries_of, final_identities, record_of
+from pipeline.motfile import read_mot
+from pipeline.sinks.mot import TRACKS
 
 Key = tuple[str, int]  # camera and track
 
@@ -66,7 +70,11 @@ def _has_same_tracks(folder: Path, run: Path) -> bool:
     """Whether a run took its tracks from another one, of which it has all or, after an interruption, some."""
     if record_of(folder).get("tracker") != record_of(run).get("tracker"):
         return False
-    return _starts(run) <= _starts(folder)
+    for of in (_starts, _first_rows):  # a run need not have both a log and rows
+        mine, theirs = of(run), of(folder)
+        if mine and theirs:
+            return mine <= theirs
+    return False
 
 
 def _is_of_its_own(folder: Path, run: Path) -> bool:
@@ -78,6 +86,16 @@ def _is_of_its_own(folder: Path, run: Path) -> bool:
 
 def _starts(folder: Path) -> set[tuple[Key, float]]:
     return {((e["camera"], e["track"]), e["time"]) for e in entries_of(folder) if e["event"] == "start"}
+
+
+def _first_rows(folder: Path) -> set[tuple[Key, float]]:
+    """Each track with its first frame, from tracks/."""
+    found: set[tuple[Key, float]] = set()
+    for path in sorted((folder / TRACKS).glob("*.txt")):
+        rows = read_mot(path)
+        ids, first = np.unique(rows.id, return_index=True)
+        found |= {((path.stem, int(track)), float(rows.frame[row])) for track, row in zip(ids, first, strict=True)}
+    return found
 
 
 def _own_numbers(run: Path, who: Traced) -> frozenset[int]:

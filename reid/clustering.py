@@ -180,7 +180,7 @@ def _walked(tracklets: Sequence[Tracklet], evidence: Evidence, labels: Int) -> T
         transits.see(tracklet)
     for label in np.unique(labels):
         for i, j in pairwise(np.flatnonzero(labels == label).tolist()):
-            if evidence.looks[i, j] > math.log(10):
+            if evidence.looks[i, j] > math.log(10) and tracklets[i].end <= tracklets[j].start:
                 transits.add(tracklets[i], tracklets[j])
     return transits
 

@@ -38,10 +38,13 @@ class Doubles:
 
     def _add(self, tracks: Sequence[int], boxes: FloatArray) -> None:
         places = {track: i for i, track in enumerate(tracks)}
-        for (a, b), (frames, total) in self._pairs.items():
-            if a in places and b in places:
-                share = shares_within(boxes[places[a], None], boxes[places[b], None])
-                self._pairs[a, b] = (frames + 1, total + float(share[0, 0]))
+        both = [pair for pair in self._pairs if pair[0] in places and pair[1] in places]
+        if not both:
+            return
+        one, two = np.array([(places[a], places[b]) for a, b in both]).T
+        for pair, share in zip(both, _shares(boxes[one], boxes[two]).tolist(), strict=True):
+            frames, total = self._pairs[pair]
+            self._pairs[pair] = (frames + 1, total + share)
 
     def of(self, track: int) -> frozenset[int]:
         """The tracks that this one may be a double of."""
@@ -60,12 +63,15 @@ class Doubles:
 
 def shares_within(a: FloatArray, b: FloatArray) -> npt.NDArray[np.float64]:
     """(N, M) share of the smaller of two boxes, of (N, 4) and (M, 4) x1 y1 x2 y2, that lies in the larger."""
+    return _shares(a[:, None], b[None])
+
+
+def _shares(a: FloatArray, b: FloatArray) -> npt.NDArray[np.float64]:
+    """The same of boxes (..., 4) and (..., 4), one by one."""
     a, b = a.astype(np.float64), b.astype(np.float64)
-    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    shared = np.maximum(sides, 0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    smaller = np.minimum(areas[0][:, None], areas[1][None])
-    result: npt.NDArray[np.float64] = shared / np.maximum(smaller, 1e-9)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    smaller = np.minimum(*((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (a, b)))
+    result: npt.NDArray[np.float64] = np.maximum(sides, 0).prod(axis=-1) / np.maximum(smaller, 1e-9)
     return result
 
 

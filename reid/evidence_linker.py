@@ -133,7 +133,8 @@ class EvidenceLinker:
     # New tracklets.
 
     def _link_pending(self, current: Mapping[TrackletKey, Tracklet]) -> list[Link]:
-        pending = sorted((t for key, t in current.items() if self._is_due(key)), key=order)
+        due = [t for key, t in current.items() if self._is_due(key)]
+        pending = sorted((t for t in due if self._open[t.key].ended or not _has_better(t, due)), key=order)
         self._meet(pending, current)
         options = self._options([tracklet for tracklet in pending if tracklet.mean is not None], current)
         chosen = assign(options)
@@ -214,11 +215,12 @@ class EvidenceLinker:
             options[tracklet.key] = self._with_bonus(tracklet, found[:_CLOSEST])
             claimed = {match.identity.id for match in options[tracklet.key] if match.log_odds > 0}
             waiting = {other.key for other in queue}
-            queue += [
-                rivals[key]
-                for key in sorted(rivals)
-                if self._identity_of[key] in claimed and key not in options and key not in waiting
-            ]
+            heard = {self._identity_of.get(key) for key in {*options, *waiting}}
+            for key in sorted(rivals, key=lambda key: (-rivals[key].quality, key)):
+                owner = self._identity_of[key]
+                if owner in claimed and owner not in heard:  # who was found twice is heard once
+                    heard.add(owner)
+                    queue.append(rivals[key])
         return options
 
     def _with_bonus(self, tracklet: Tracklet, matches: list[Match]) -> list[Match]:
@@ -340,3 +342,13 @@ class EvidenceLinker:
         previous: IdentityId | None = None,
     ) -> Link:
         return explanation.link(tracklet, identity.id, kind, self._time, reason, evidence, previous)
+
+
+def _has_better(tracklet: Tracklet, due: Sequence[Tracklet]) -> bool:
+    """Whether a better tracklet that may show the same person at the same moment is decided on first."""
+    return any(
+        other.key.camera == tracklet.key.camera
+        and other.key.track in tracklet.doubles
+        and (other.quality, other.key) > (tracklet.quality, tracklet.key)
+        for other in due
+    )

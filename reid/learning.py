@@ -91,7 +91,7 @@ class SiteLearning:
             return
         before = match.identity.before(tracklet)
         by_looks = with_probabilities([replace(match, way=0.0)])[0].probability
-        if before is not None and by_looks >= _SURE:
+        if before is not None and before.end <= tracklet.start and by_looks >= _SURE:
             self.transits.add(before, tracklet, by_looks)
 
     def _warn(self, cameras: set[Pair]) -> None:

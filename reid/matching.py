@@ -110,15 +110,15 @@ class CandidateSearch:
 
     def _looks(
         self, row: npt.NDArray[np.float32], tracklet: Tracklet, left_out: set[TrackletKey]
-    ) -> tuple[list[Match], int]:
+    ) -> tuple[list[Match], float]:
         """The identities that look most alike and that time and camera links allow, by appearance alone.
 
-        And how many were tried to find these.
+        And how many of the gallery were tried to find these; a part of those without appearance is counted in.
         """
         store = self._gallery.appearances
         owners, cameras, distances = store.distances(row, left_out)
         if len(owners) == 0:
-            return [], 0
+            return [], 0.0
         ratios = self._calibration.log_ratios(tracklet.key.camera, store.cameras, cameras, distances)
         ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
         loudness = agreement(counts)
@@ -131,10 +131,10 @@ class CandidateSearch:
                 found.append(Match(identity, float(mean[i]), float(evidence[i]), 0.0, 0.0))
                 if len(found) == _CANDIDATES:
                     break
-        return found, tried
+        return found, tried * len(self._gallery) / len(ids)
 
     def _ways(
-        self, tracklet: Tracklet, identities: Sequence[Identity], left_out: set[TrackletKey], tried: int
+        self, tracklet: Tracklet, identities: Sequence[Identity], left_out: set[TrackletKey], tried: float
     ) -> list[float]:
         """For each identity, how much likelier it is to appear just then and there than the mean of all [nats].
 

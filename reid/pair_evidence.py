@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +47,7 @@ class Evidence:
         index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
         self._exits = Exits.of(tracklets)
         self._seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
+        self._ends = [tracklet.end for tracklet in tracklets]
         self.starts = np.array([tracklet.start for tracklet in tracklets])
         self.apart, self._follows = self._possible()
         for a, b in constraints.apart:
@@ -116,4 +116,10 @@ class Evidence:
 
     def chain(self, members: Sequence[int]) -> float:
         """What the ways of one person's sightings, by rising start, say."""
-        return float(sum(self.ways[a, b] for a, b in pairwise(members)))
+        total, last = 0.0, -1
+        for member in members:
+            if last >= 0:
+                total += self.ways[last, member]
+            if last < 0 or self._ends[member] > self._ends[last]:
+                last = member  # a double may end earlier
+        return float(total)

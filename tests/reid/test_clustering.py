@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -110,3 +111,26 @@ def test_little_is_no_problem():
         0,
     )
     assert sorted(cluster([blind, tracklets[3]], Topology([], 0.5)).labels.tolist()) == [0, 1]
+
+
+def test_the_way_goes_on_from_the_track_of_a_person_found_twice_that_ends_last():
+    tracklets, who = site(hops=2)
+    first = next(tracklet for tracklet in tracklets if who[tracklet.key] == 5)
+    twice = replace(
+        first,
+        key=TrackletKey(first.key.camera, 999),
+        start=first.start + 1,
+        end=first.start + 2,
+        doubles=frozenset({first.key.track}),
+    )
+    who[twice.key] = 5
+    links = [
+        CameraLink(origin=a, to=b, seconds=(0, 10)) for a in CAMERAS for b in CAMERAS if a != b
+    ]  # 9 s pass, and 13 s from the end of the shorter track
+    result = cluster([*tracklets, twice], Topology(links, 0.5))
+    labels = {
+        int(label)
+        for tracklet, label in zip(result.tracklets, result.labels, strict=True)
+        if who[tracklet.key] == 5
+    }
+    assert len(labels) == 1

@@ -106,6 +106,33 @@ def test_a_person_who_is_found_twice_for_a_moment_stays_one():
         assert len(found) == people
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_two_tracks_of_one_person_do_not_compete_when_somebody_alike_comes(seed):
+    site = Site(seed=seed, noise=0.4)
+    for person in range(20):
+        for hop, camera in enumerate((A, B, C)):
+            start = 1.5 * person + 8 * hop
+            site.visit(person, camera, start, start + 5, track=100 * hop + person + 1)
+    first = site.visit(1, A, 60, 80, track=501, place=0)
+    second = site.visit(1, A, 64, 80, track=502, place=0)  # found twice
+    other = site.visit(2, A, 70, 80, track=503, place=200, looks_like=1)
+    identities = site.run()
+    assert {link.kind for link in site.log if link.time > 60} == {LinkKind.LINK}
+    known = identities.get(TrackletKey(A, 2))
+    assert identities.get(first) == identities.get(second) == known
+    assert identities.get(other) != known
+
+
+def test_who_is_found_twice_from_the_first_frame_is_recognised_at_once():
+    site = Site(noise=0.4)
+    for person in range(10):
+        site.visit(person, A, 3 * person, 3 * person + 5)
+    known = TrackletKey(A, 2)
+    tracks = [site.visit(1, B, 40, 50, place=0), site.visit(1, B, 40, 50, place=1)]
+    identities = site.run()
+    assert [link.identity for link in site.log if link.key in tracks] == [identities.get(known)] * 2
+
+
 def test_views_that_overlap_may_share_a_person():
     site = Site(links=[CameraLink(origin=A, to=B, overlap=True)])
     one, same = site.visit(1, A, 0, 8), site.visit(1, B, 2, 9)
