@@ -50,7 +50,8 @@ def draw(image: Image, result: FrameResult, trails: Mapping[TrackId, Sequence[Po
     canvas = image.copy()
     size = _scale(canvas)
     seen = [track for track in result.tracks if track.state is TrackState.CONFIRMED]
-    ceiling = _draw_header(canvas, f"{result.camera}  {clock(result.time)}", f"{len(seen)} in view", size)
+    people = len({result.identities.get(track.id, (track.id,)) for track in seen})  # somebody may be found twice
+    ceiling = _draw_header(canvas, f"{result.camera}  {clock(result.time)}", f"{people} in view", size)
     for track in seen:
         _draw_trail(canvas, trails.get(track.id, ()), _colour_of(result, track), size)
     nearest_last = sorted(seen, key=lambda track: (float(track.box[3]), track.id))
