@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reid.tracklets import FloatArray
+from reid.tracklets import FloatArray, Tracklet
 
 _LYING = 0.7  # share of the smaller box that lies in the other, on average over the frames with both
 
@@ -59,6 +59,16 @@ class Doubles:
         self._known.discard(track)
         for pair in [pair for pair in self._pairs if track in pair]:
             del self._pairs[pair]
+
+
+def has_better(tracklet: Tracklet, due: Sequence[Tracklet]) -> bool:
+    """Whether a better tracklet that may show the same person at the same moment is decided on first."""
+    return any(
+        other.key.camera == tracklet.key.camera
+        and other.key.track in tracklet.doubles
+        and (other.quality, other.key) > (tracklet.quality, tracklet.key)
+        for other in due
+    )
 
 
 def shares_within(a: FloatArray, b: FloatArray) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from reid import explanation
 from reid.base import Known
 from reid.decisions import FalseLinkBudget
-from reid.doubles import Doubles
+from reid.doubles import Doubles, has_better
 from reid.explanation import Evidence
 from reid.gallery import Gallery, Identity, order
 from reid.learning import SiteLearning
@@ -134,7 +134,7 @@ class EvidenceLinker:
 
     def _link_pending(self, current: Mapping[TrackletKey, Tracklet]) -> list[Link]:
         due = [t for key, t in current.items() if self._is_due(key)]
-        pending = sorted((t for t in due if self._open[t.key].ended or not _has_better(t, due)), key=order)
+        pending = sorted((t for t in due if self._open[t.key].ended or not has_better(t, due)), key=order)
         self._meet(pending, current)
         options = self._options([tracklet for tracklet in pending if tracklet.mean is not None], current)
         chosen = assign(options)
@@ -342,13 +342,3 @@ class EvidenceLinker:
         previous: IdentityId | None = None,
     ) -> Link:
         return explanation.link(tracklet, identity.id, kind, self._time, reason, evidence, previous)
-
-
-def _has_better(tracklet: Tracklet, due: Sequence[Tracklet]) -> bool:
-    """Whether a better tracklet that may show the same person at the same moment is decided on first."""
-    return any(
-        other.key.camera == tracklet.key.camera
-        and other.key.track in tracklet.doubles
-        and (other.quality, other.key) > (tracklet.quality, tracklet.key)
-        for other in due
-    )
