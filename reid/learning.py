@@ -18,7 +18,7 @@ from reid.transit import Transits
 
 log = logging.getLogger("handoff.linker")
 
-_SURE = 0.8  # probability by appearance alone from which a link teaches transit times
+_LIKELY = 0.2  # probability by looks alone from which a pair teaches transit times
 _KEPT = 0.5  # share of the weight of distances that stays when the space that they were measured in changes
 _LEAST = 0.01  # probability from which a pair counts among those of one person
 
@@ -47,6 +47,7 @@ class SiteLearning:
         new = {tracklet.key for tracklet in fresh}
         for tracklet in fresh:
             self.transits.see(tracklet)
+            self.transits.arrive(tracklet)
             row = gallery.row(tracklet)
             for other in rivals[tracklet.key]:
                 theirs = gallery.row(other)
@@ -64,10 +65,12 @@ class SiteLearning:
         self.spaces.add([tracklet])
         self.transits.see(tracklet)
         cameras: set[Pair] = set()
-        for match in search.candidates(tracklet):
+        candidates = search.candidates(tracklet)
+        for match in candidates:
             if match.probability < _LEAST:
                 break
             cameras |= self._learn_looks(tracklet, match, gallery)
+        for match in with_probabilities([replace(match, way=0.0) for match in candidates]):
             self._learn_way(tracklet, match)
         self._warn(cameras - self._warned)
 
@@ -87,12 +90,12 @@ class SiteLearning:
         return {pair_of(tracklet.key.camera, camera) for camera, _ in seen}
 
     def _learn_way(self, tracklet: Tracklet, match: Match) -> None:
-        if tracklet.key not in match.identity:
+        """From looks alone: what times say must not teach times."""
+        if match.probability < _LIKELY:
             return
         before = match.identity.before(tracklet)
-        by_looks = with_probabilities([replace(match, way=0.0)])[0].probability
-        if before is not None and before.end <= tracklet.start and by_looks >= _SURE:
-            self.transits.add(before, tracklet, by_looks)
+        if before is not None and before.end <= tracklet.start:
+            self.transits.add(before, tracklet, match.probability)
 
     def _warn(self, cameras: set[Pair]) -> None:
         """Say once which of these cameras cannot be told apart."""

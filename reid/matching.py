@@ -142,8 +142,7 @@ class CandidateSearch:
             tracklet: that appears.
             identities: a sample, by looks, of all who could.
             left_out: tracklets that count as nobody's.
-            tried: how many of the gallery were tried to get the sample; a share of the sample, times these, is a
-                share of the gallery, times its size.
+            tried: how many of the gallery were tried to get the sample.
         """
         rates = np.full(len(identities), -np.inf)
         before = [identity.before(tracklet, left_out) for identity in identities]
@@ -155,8 +154,12 @@ class CandidateSearch:
                 rates[n] = self._transits.rate(tracklet, after)
         if not np.isfinite(rates).any():
             return [0.0] * len(identities)
-        shares = np.exp(rates - np.logaddexp.reduce(rates))
-        ways: list[float] = np.log((1 - ANYBODY) * shares * tried + ANYBODY).tolist()
+        expected = float(np.exp(np.logaddexp.reduce(rates)))
+        if tried < len(self._gallery):  # of the others, as many come as do come
+            arriving = self._transits.arrival_rate(tracklet.key.camera)
+            expected = max(expected, arriving or expected * len(self._gallery) / tried)
+        shares = np.exp(rates) / expected
+        ways: list[float] = np.log((1 - ANYBODY) * shares * len(self._gallery) + ANYBODY).tolist()
         return ways
 
     def fit(self, tracklet: Tracklet, identity: Identity) -> Match | None:

@@ -1,8 +1,8 @@
 """Where people go from a camera, how long it takes, and at which side they leave and enter: learned from links.
 
 Each ordered pair of cameras has a histogram of the logarithms of transit times and counts of the sides at which
-people left and entered. It begins as a broad guess that says nearly nothing, and follows the links that appearance
-alone is sure of, so that a wrong link cannot teach itself.
+people left and entered. It begins as a broad guess that says nearly nothing, and follows the pairs that appearance
+alone makes likely, so that a wrong link cannot teach itself.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _NEXT_PRIOR = 3.0  # transits for which "any camera alike" counts
 _SIDE_PRIOR = 5.0
 _KERNEL = np.exp(-0.5 * (np.arange(-5, 6) / 1.7) ** 2)  # smooths a histogram of few transits
 _MOST = 1000.0  # transits of a pair that count; the older ones fade
+_MEMORY = 1800.0  # s over which arrivals are counted
+_UNSEEN = 20.0  # s before the first arrival that are taken to have been without one
 SIDES = ("left", "right", "top", "bottom", "middle")
 _BORDER = 0.25  # share of the extent that counts as the side
 
@@ -93,6 +95,7 @@ class Transits:
         self._enter: dict[Way, Float] = {}
         self._areas: dict[CameraId, Float] = {}  # x1, y1, x2, y2 of the feet of all who entered and left
         self._cameras: set[CameraId] = set()
+        self._arrivals: dict[CameraId, tuple[float, float, float]] = {}  # first and latest time, faded count
         self._tables: dict[tuple[CameraId, CameraId, int], tuple[Float, float, Float, float]] = {}
 
     def see(self, tracklet: Tracklet) -> None:
@@ -104,6 +107,22 @@ class Transits:
         known = self._areas.get(tracklet.key.camera, np.array([np.inf, np.inf, -np.inf, -np.inf]))
         low, high = np.minimum(known[:2], feet.min(axis=0)), np.maximum(known[2:], feet.max(axis=0))
         self._areas[tracklet.key.camera] = np.concatenate([low, high])
+
+    def arrive(self, tracklet: Tracklet) -> None:
+        """Learn how often somebody appears in a view."""
+        camera, time = tracklet.key.camera, tracklet.start
+        first, latest, count = self._arrivals.get(camera, (time, time, 0.0))
+        now = max(latest, time)
+        faded = count * float(np.exp((latest - now) / _MEMORY))
+        self._arrivals[camera] = (first, now, faded + 1)
+
+    def arrival_rate(self, camera: CameraId) -> float:
+        """How many appear in a view each second, lately; 0 where nobody did yet."""
+        if camera not in self._arrivals:
+            return 0.0
+        first, latest, count = self._arrivals[camera]
+        watched = _MEMORY * (1 - float(np.exp((first - latest) / _MEMORY)))
+        return count / (watched + _UNSEEN)
 
     def add(self, earlier: Tracklet, later: Tracklet, weight: float = 1.0) -> None:
         """Learn from a person's next appearance after another."""

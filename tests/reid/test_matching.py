@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -104,6 +105,25 @@ def test_where_all_ways_are_alike_they_say_nothing_however_many_people_there_are
     assert len(found) == min(count, 50)
     assert [match.way for match in found] == pytest.approx([0.0] * len(found), abs=1e-9)
     assert sum(match.probability for match in found) < 1
+
+
+def test_who_is_expected_counts_by_how_many_do_come_and_not_by_how_many_are_looked_at():
+    rng = np.random.default_rng(1)
+    learning = SiteLearning()
+    gallery = Gallery(expiry=3600, most_identities=1000, most_tracklets=10)
+    new = seen("b", 1, 3015.0, rng)
+    known = [seen("a", number, 10.0 * number, rng) for number in range(300)]
+    known[-1] = replace(known[-1], mean=new.mean, exemplars=new.exemplars)  # ends at 2995 s
+    learning.meet(known, {tracklet.key: [] for tracklet in known}, gallery)
+    for tracklet in known:
+        gallery.put([tracklet], gallery.create())
+        learning.transits.add(tracklet, seen("b", 1, tracklet.end + 20 * np.exp(rng.normal(0, 0.1)), rng))
+    for number in range(300):  # one in ten seconds appears in b, too
+        learning.transits.arrive(seen("b", number, 10.0 * number, rng))
+    search = CandidateSearch(gallery, Topology([]), learning.calibration, learning.transits, learning.returns)
+    first = search.candidates(new)[0]
+    assert known[-1].key in first.identity
+    assert first.way == pytest.approx(np.log(300), abs=1.0)  # nobody else can have come
 
 
 def test_many_tracklets_that_agree_are_worth_little_more_than_a_few():

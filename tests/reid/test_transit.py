@@ -128,3 +128,15 @@ def test_what_was_learned_survives_as_json():
     assert again.learned() == transits.learned()
     earlier, later = [visit(A, 0, 10), visit(B, 0, 12)], visit(B, 20, 30)
     np.testing.assert_allclose(again.log_rates(earlier, later), transits.log_rates(earlier, later))
+
+
+def test_the_rate_of_arrivals_is_that_of_lately():
+    transits, rng = Transits(), np.random.default_rng(0)
+    assert transits.arrival_rate(A) == 0
+    for seconds in np.cumsum(rng.exponential(10.0, 1000)):
+        transits.arrive(visit(A, seconds, seconds + 5))
+    assert transits.arrival_rate(A) == pytest.approx(0.1, rel=0.2)
+    assert transits.arrival_rate(B) == 0
+    for seconds in 10_000 + np.cumsum(rng.exponential(40.0, 500)):
+        transits.arrive(visit(A, seconds, seconds + 5))
+    assert transits.arrival_rate(A) == pytest.approx(0.025, rel=0.35)
