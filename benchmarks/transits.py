@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.linker_inputs import CACHE, SCENE_EMBEDDERS, SCENES, SEEDS, Places, Recipe, load
+from benchmarks.linker_scores import PairScores
 from benchmarks.simulated_site import Plan, SimulatedSite
 from benchmarks.site_capture import BOXES, PERFECT
 from pipeline.config import load_processing
@@ -31,7 +32,7 @@ Pair = tuple[CameraId, CameraId]  # from, to
 
 
 @dataclass(frozen=True, slots=True)
-class TransitScores:
+class TransitScores(PairScores):
     """Of ordered pairs of cameras.
 
     Attributes:
@@ -41,20 +42,7 @@ class TransitScores:
         errors: of the right pairs, learned median over true median, minus 1.
     """
 
-    found: int
-    true: int
-    right: int
     errors: Mapping[Pair, float]
-
-    @property
-    def precision(self) -> float:
-        """1 where nothing was found."""
-        return self.right / self.found if self.found else 1.0
-
-    @property
-    def recall(self) -> float:
-        """1 where there is nothing to find."""
-        return self.right / self.true if self.true else 1.0
 
     @property
     def median_error(self) -> float:

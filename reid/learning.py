@@ -75,6 +75,7 @@ class SiteLearning:
         self._warn(cameras - self._warned)
 
     def _learn_looks(self, tracklet: Tracklet, match: Match, gallery: Gallery) -> set[Pair]:
+        """Returns the pairs of cameras of which something was learned."""
         row = gallery.row(tracklet)
         members = [member for member in match.identity.members if member.key != tracklet.key]
         seen = [
@@ -86,7 +87,6 @@ class SiteLearning:
             if row is not None:
                 distance, weight = np.array([1 - float(row @ theirs)]), np.array([match.probability / len(seen)])
                 self.calibration.add_same(tracklet.key.camera, camera, distance, weight)
-
         return {pair_of(tracklet.key.camera, camera) for camera, _ in seen}
 
     def _learn_way(self, tracklet: Tracklet, match: Match) -> None:
