@@ -2,7 +2,7 @@
 
 Agglomerative clustering by likelihood: two clusters are joined for what their looks, and the ways between
 consecutive sightings, say together. Then each tracklet is tried in every other cluster. The scales of looks and
-ways are fitted to the outcome, and all is done again, a few times.
+ways are fitted before (`reid.site_model`), and once more to the outcome, by which all is decided again.
 """
 
 from __future__ import annotations
@@ -10,28 +10,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from reid.appearance import Space, SpaceLearner
-from reid.calibration import AppearanceCalibration
+from reid.appearance import SpaceLearner
 from reid.decisions import ADVANCE
 from reid.gallery import order
 from reid.matching import agreement
 from reid.pair_evidence import Constraints, Evidence
+from reid.site_model import SiteModel
 from reid.topology import Topology
-from reid.tracklets import CameraId, Tracklet
-from reid.transit import Transits
+from reid.tracklets import Tracklet
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
-_ROUNDS = 3  # of fitting before the first clustering
-_LEAST = 0.01  # probability from which a pair counts among those of one person
+_ROUNDS = 4  # of fitting before the first clustering
 _SWEEPS = 4  # in which single tracklets change over
 _HOPELESS = -2.0  # nats of mean evidence by looks below which clusters are not looked at any closer
+_UNLIKELY = -5.0  # nats of all evidence below which a join is nobody's rival
+_UNSEEN = -10.0  # nats of looks where there are none
 
 
 @dataclass(slots=True)
@@ -41,27 +40,23 @@ class Clustering:
     Attributes:
         tracklets: (N,) by rising start.
         labels: (N,) cluster of each, from 0, by first sighting.
-        calibration: as fitted. So are ``transits`` and ``space``.
     """
 
     tracklets: list[Tracklet]
     labels: Int
-    calibration: AppearanceCalibration
-    transits: Transits
-    space: Space | None
     evidence: Evidence = field(repr=False)
 
     def explain(self, i: int) -> Why:
         """Why tracklet ``i`` is in its cluster: against all others of it, and the likeliest other cluster."""
         own = int(self.labels[i])
-        worths: dict[int, float] = {}
-        for label in np.unique(self.labels).tolist():
-            others = [m for m in np.flatnonzero(self.labels == label).tolist() if m != i]
-            if others and not self.evidence.apart[i, others].any():
-                worths[label] = _worth(self.evidence, i, others)
-        rest = [m for m in np.flatnonzero(self.labels == own).tolist() if m != i]
+        worths = {
+            label: _worth(self.evidence, i, self._others(i, label), looks)
+            for label, looks in enumerate(_looks_of_clusters(self.evidence, i, self.labels).tolist())
+            if looks > -math.inf
+        }
+        rest = self._others(i, own)
         rival = max((label for label in worths if label != own), key=lambda label: worths[label], default=None)
-        rival_members = [] if rival is None else np.flatnonzero(self.labels == rival).tolist()
+        rival_members = [] if rival is None else self._others(i, rival)
         total = float(np.logaddexp.reduce([0.0, *worths.values()]))
         chosen = worths.get(own, 0.0) if rest else 0.0
         before = [m for m in rest if self.tracklets[m].start <= self.tracklets[i].start and m < i]
@@ -77,6 +72,9 @@ class Clustering:
             rival=rival,
             rival_distance=self._distance(i, rival_members),
         )
+
+    def _others(self, i: int, label: int) -> list[int]:
+        return [member for member in np.flatnonzero(self.labels == label).tolist() if member != i]
 
     def _distance(self, i: int, others: Sequence[int]) -> float | None:
         known = self.evidence.distance[i, list(others)]
@@ -128,61 +126,16 @@ def cluster(
     ordered = sorted(tracklets, key=order)
     learner = SpaceLearner()
     learner.add(ordered)
-    space = learner.space()
     evidence = Evidence(ordered, topology, constraints or Constraints())
-    evidence.look_through(space)
-    calibration, transits, return_odds = AppearanceCalibration(), Transits(), 0.0
-    _learn_different(calibration, ordered, evidence)
-    for tracklet in ordered:
-        transits.see(tracklet)
+    evidence.look_through(learner.space())
+    model = SiteModel.typical(evidence)
     for _ in range(_ROUNDS):
-        evidence.weigh(calibration, transits, return_odds)
-        calibration, return_odds = _fitted(ordered, evidence)
-    for _ in range(2):
-        evidence.weigh(calibration, transits, return_odds)
-        labels = _clustered(evidence, false_link_rate)
-        calibration, return_odds = _fitted(ordered, evidence)
-        transits = _walked(ordered, evidence, labels)
-    return Clustering(list(ordered), labels, calibration, transits, space, evidence)
-
-
-def _learn_different(
-    calibration: AppearanceCalibration, tracklets: Sequence[Tracklet], evidence: Evidence
-) -> None:
-    """Who is seen at the same moment as somebody else is certainly another person."""
-    by_pair: dict[tuple[CameraId, CameraId], list[float]] = {}
-    for i, j in np.argwhere(np.triu(evidence.apart & np.isfinite(evidence.distance))).tolist():
-        pair = (tracklets[i].key.camera, tracklets[j].key.camera)
-        by_pair.setdefault(pair, []).append(float(evidence.distance[i, j]))
-    for (a, b), distances in sorted(by_pair.items()):
-        calibration.add_different(a, b, np.array(distances))
-
-
-def _fitted(tracklets: Sequence[Tracklet], evidence: Evidence) -> tuple[AppearanceCalibration, float]:
-    """The scales of looks and the odds of coming back, from pairs by the probability that they are one person."""
-    calibration = AppearanceCalibration()
-    _learn_different(calibration, tracklets, evidence)
-    probabilities = np.triu(evidence.pair_probabilities())
-    by_pair: dict[tuple[CameraId, CameraId], list[tuple[int, int]]] = {}
-    for i, j in np.argwhere(probabilities > _LEAST).tolist():
-        by_pair.setdefault((tracklets[i].key.camera, tracklets[j].key.camera), []).append((i, j))
-    for (a, b), pairs in sorted(by_pair.items()):
-        places = tuple(np.array(pairs).T)
-        calibration.add_same(a, b, evidence.distance[places], probabilities[places])
-    returns = float(probabilities.sum())
-    return calibration, math.log((returns + 5) / (max(0.0, len(tracklets) - returns) + 5))
-
-
-def _walked(tracklets: Sequence[Tracklet], evidence: Evidence, labels: Int) -> Transits:
-    """The ways between consecutive sightings of those whom looks alone make likely."""
-    transits = Transits()
-    for tracklet in tracklets:
-        transits.see(tracklet)
-    for label in np.unique(labels):
-        for i, j in pairwise(np.flatnonzero(labels == label).tolist()):
-            if evidence.looks[i, j] > math.log(10) and tracklets[i].end <= tracklets[j].start:
-                transits.add(tracklets[i], tracklets[j])
-    return transits
+        evidence.weigh(model.calibration, model.transits, model.traffic)
+        model = SiteModel.fitted(evidence)
+    evidence.weigh(model.calibration, model.transits, model.traffic)
+    model = SiteModel.fitted(evidence, _clustered(evidence, false_link_rate))
+    evidence.weigh(model.calibration, model.transits, model.traffic)
+    return Clustering(list(ordered), _clustered(evidence, false_link_rate), evidence)
 
 
 class _Clusters:
@@ -190,7 +143,7 @@ class _Clusters:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-        count = len(evidence.starts)
+        count = len(evidence.tracklets)
         self.members: dict[int, list[int]] = {i: [i] for i in range(count)}
         self.sums = evidence.looks.copy()
         seen = np.isfinite(np.diagonal(evidence.distance)).astype(float)
@@ -204,13 +157,14 @@ class _Clusters:
         chain = self.evidence.chain
         ways = chain(both) - chain(self.members[a]) - chain(self.members[b])
         pairs = self.pairs[a, b]
-        return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways) if pairs else ways - 10.0
+        return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways) if pairs else ways + _UNSEEN
 
-    def hopeful(self, a: int) -> Int:
-        """Clusters that might be joined with ``a``."""
+    def gains(self, a: int) -> dict[int, float]:
+        """`gain` of all clusters that might be joined with ``a``."""
         alike = (self.pairs[a] > 0) & (self.sums[a] > _HOPELESS * self.pairs[a])
-        found: Int = np.flatnonzero(alike & ~self.apart[a] & self.alive)
-        return np.delete(found, np.flatnonzero(found == a))
+        others = np.flatnonzero(alike & ~self.apart[a] & self.alive).tolist()
+        found = {b: self.gain(a, b) for b in others if b != a}
+        return {b: gain for b, gain in found.items() if gain > _UNLIKELY}
 
     def join(self, a: int, b: int) -> None:
         """Cluster ``b`` becomes part of ``a``."""
@@ -245,10 +199,7 @@ def _clustered(evidence: Evidence, false_link_rate: float) -> Int:
 
 def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
     """Join what is likeliest first, as long as few enough joins are expected to be wrong."""
-    gains: dict[int, dict[int, float]] = {a: {} for a in clusters.members}
-    for a in clusters.members:
-        for b in clusters.hopeful(a).tolist():
-            gains[a][b] = gains[b][a] if b < a and a in gains[b] else clusters.gain(a, b)
+    gains = {a: clusters.gains(a) for a in clusters.members}
     best = {a: found for a in gains if (found := _likeliest(a, gains))}
     joins, wrong = 0, 0.0
     while best:
@@ -265,7 +216,7 @@ def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
                 gains[other].pop(gone, None)
         del gains[b]
         best.pop(b, None)
-        gains[a] = {other: clusters.gain(a, other) for other in clusters.hopeful(a).tolist()}
+        gains[a] = clusters.gains(a)
         for other, gain in gains[a].items():
             gains[other][a] = gain
         for other in {a, *stale, *gains[a]} - {b}:
@@ -294,50 +245,53 @@ def _with_rivals(a: int, b: int, gains: dict[int, dict[int, float]]) -> float:
 
 def _swept(evidence: Evidence, labels: Int) -> Int:
     """Let each tracklet change over to where it fits better, alone or to another cluster, until none does."""
-    members: dict[int, list[int]] = {
-        int(each): np.flatnonzero(labels == each).tolist() for each in np.unique(labels)
-    }
+    labels = labels.copy()
     bound = {i for group in evidence.together for i in group}
-    cluster_of = labels.tolist()
     for _ in range(_SWEEPS):
-        moves = [i for i in range(len(labels)) if i not in bound and _moved(evidence, i, members, cluster_of)]
+        moves = [i for i in range(len(labels)) if i not in bound and _moved(evidence, i, labels)]
         if not moves:
             break
-    result = np.zeros_like(labels)
-    for label, group in enumerate(sorted(members.values())):
-        result[group] = label
-    return result
+    first = {label: place for place, label in reversed(list(enumerate(labels.tolist())))}
+    number = {label: n for n, label in enumerate(sorted(first, key=lambda label: first[label]))}
+    return np.array([number[label] for label in labels.tolist()], np.int64)
 
 
-def _moved(evidence: Evidence, i: int, members: dict[int, list[int]], cluster_of: list[int]) -> bool:
+def _moved(evidence: Evidence, i: int, labels: Int) -> bool:
     """Move a tracklet to the cluster that it fits best, if that is another one."""
-    own = cluster_of[i]
-    rest = [member for member in members[own] if member != i]
+    own = int(labels[i])
+    rest = [member for member in np.flatnonzero(labels == own).tolist() if member != i]
     if not rest:
         return False  # to join is what `_agglomerate` decides, with all that it weighs
-    best, target = 0.0, -1
-    for label, others in members.items():
-        if label != own and not evidence.apart[i, others].any():
-            worth = _worth(evidence, i, others)
-            if worth > best and worth > 0:
+    looks = _looks_of_clusters(evidence, i, labels)
+    best, target = 0.0, int(labels.max()) + 1
+    for label in np.flatnonzero(looks >= _HOPELESS).tolist():
+        if label != own:
+            worth = _worth(evidence, i, np.flatnonzero(labels == label).tolist(), float(looks[label]))
+            if worth > best:
                 best, target = worth, label
-    if best <= _worth(evidence, i, rest) + 1e-9:
+    if best <= _worth(evidence, i, rest, float(looks[own])) + 1e-9:
         return False
-    if target < 0:
-        target = max(members) + 1
-    members[own] = rest
-    members[target] = sorted([*members.get(target, []), i])
-    cluster_of[i] = target
+    labels[i] = target
     return True
 
 
-def _worth(evidence: Evidence, i: int, others: Sequence[int]) -> float:
-    """What speaks for a tracklet being the person of these others [nats]; 0 if there are none."""
-    if not others:
-        return 0.0
-    seen = np.isfinite(evidence.distance[i, others])
-    pairs = int(seen.sum())
-    looks = float(evidence.looks[i, others].sum()) / pairs * float(agreement(pairs)) if pairs else -10.0
+def _looks_of_clusters(evidence: Evidence, i: int, labels: Int) -> Float:
+    """(L,) what the looks of all others in each cluster say of a tracklet [nats].
+
+    Minus infinite where it cannot be, or nobody else is, in the cluster.
+    """
+    seen = np.isfinite(evidence.distance[i])
+    seen[i] = False
+    there = np.bincount(labels)
+    there[labels[i]] -= 1
+    pairs, sums = np.bincount(labels, seen), np.bincount(labels, evidence.looks[i])
+    looks = np.where(pairs > 0, sums / np.maximum(pairs, 1) * agreement(np.maximum(pairs, 1)), _UNSEEN)
+    looks[(there == 0) | (np.bincount(labels, evidence.apart[i]) > 0)] = -np.inf
+    return looks
+
+
+def _worth(evidence: Evidence, i: int, others: Sequence[int], looks: float) -> float:
+    """What speaks for a tracklet being the person of these others, looks and ways [nats]."""
     if looks < _HOPELESS:
         return looks
-    return looks + evidence.chain(sorted([*others, i])) - evidence.chain(list(others))
+    return looks + evidence.chain(sorted([*others, i])) - evidence.chain(others)

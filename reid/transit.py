@@ -31,6 +31,9 @@ _MOST = 1000.0  # transits of a pair that count; the older ones fade
 _MEMORY = 1800.0  # s over which arrivals are counted
 _UNSEEN = 20.0  # s before the first arrival that are taken to have been without one
 SIDES = ("left", "right", "top", "bottom", "middle")
+_BROKEN = 0.1  # share of tracks that are broken: hidden for a moment, then found again as another one
+_BROKEN_FOR = 2.0  # s, mean
+_STRAY, _STRAYING = 0.25, 0.5  # standard deviation of the place where it goes on: heights, and heights a second
 _BORDER = 0.25  # share of the extent that counts as the side
 
 
@@ -66,24 +69,30 @@ class Exits:
         cameras: (N,) index into these.
         ends: (N,) seconds.
         feet: (N, 2) pixels.
+        heads: (N, 2) middles of the upper edges; heights: (N,) of the boxes.
     """
 
     names: tuple[CameraId, ...]
     cameras: npt.NDArray[np.int64]
     ends: Float
     feet: Float
+    heads: Float
+    heights: Float
 
     @classmethod
     def of(cls, tracklets: Sequence[Tracklet]) -> Exits:
         """Those of tracklets."""
         names = tuple(sorted({tracklet.key.camera for tracklet in tracklets}))
         cameras = np.array([names.index(tracklet.key.camera) for tracklet in tracklets], np.int64)
+        ends = np.array([tracklet.end for tracklet in tracklets], float)
+        boxes = np.array([tracklet.exit_box for tracklet in tracklets], float).reshape(-1, 4)
         feet = np.array([_feet(tracklet.exit_box) for tracklet in tracklets]).reshape(-1, 2)
-        return cls(names, cameras, np.array([tracklet.end for tracklet in tracklets], float), feet)
+        return cls(names, cameras, ends, feet, _heads(boxes), boxes[:, 3] - boxes[:, 1])
 
     def some(self, places: npt.NDArray[np.int64]) -> Exits:
         """Some of them."""
-        return Exits(self.names, self.cameras[places], self.ends[places], self.feet[places])
+        boxes = (each[places] for each in (self.feet, self.heads, self.heights))
+        return Exits(self.names, self.cameras[places], self.ends[places], *boxes)
 
 
 class Transits:
@@ -173,6 +182,24 @@ class Transits:
         rates -= np.log(np.maximum(gaps, _SHORTEST))  # from a density of logarithms to one of seconds
         return rates
 
+    def log_rates_with_broken(self, exits: Exits, later: Tracklet) -> Float:
+        """`log_rates`, where a track may also be broken: it goes on soon, in the same view and near the place."""
+        rates = self.log_rates(exits, later)
+        area = self._areas.get(later.key.camera)
+        same = [number for number, name in enumerate(exits.names) if name == later.key.camera]
+        own = np.flatnonzero(np.isin(exits.cameras, same))
+        if area is None or len(own) == 0:
+            return rates
+        broken, box = exits.some(own), later.entry_box.astype(float)
+        gaps = np.maximum(later.start - broken.ends, 0.0)
+        spread = np.maximum(broken.heights, box[3] - box[1]) * (_STRAY + _STRAYING * gaps)
+        away = np.square(broken.heads - _heads(box[None])).sum(axis=1) / (2 * np.square(spread))
+        extent = float(np.prod(np.maximum(area[2:] - area[:2], 1.0)))
+        nearness = np.log(np.maximum(extent / (2 * np.pi * np.square(spread)), 1.0)) - away
+        going_on = np.log(_BROKEN / _BROKEN_FOR) - gaps / _BROKEN_FOR + nearness
+        rates[own] = np.logaddexp(rates[own] + np.log1p(-_BROKEN), going_on)
+        return rates
+
     def rate(self, earlier: Tracklet, later: Tracklet) -> float:
         """`log_rates` of one pair."""
         return float(self.log_rates([earlier], later)[0])
@@ -249,6 +276,11 @@ def _quantile(times: Float, share: float) -> float:
 def _feet(box: npt.NDArray[np.float32]) -> Float:
     """Middle of the lower edge."""
     return np.array([(box[0] + box[2]) / 2, box[3]], np.float64)
+
+
+def _heads(boxes: Float) -> Float:
+    """(N, 2) middles of the upper edges of boxes (N, 4): feet are hidden more often."""
+    return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1]], axis=1)
 
 
 def _typical_shape() -> Float:

@@ -11,32 +11,8 @@ import pytest
 from reid.clustering import cluster
 from reid.pair_evidence import Constraints
 from reid.topology import CameraLink, Topology
-from reid.tracklets import CameraId, Tracklet, TrackletKey
-
-CAMERAS = [CameraId(name) for name in "abc"]
-D = 64
-
-
-def site(people=15, seed=0, noise=0.5, hops=3):
-    """Everybody walks through the three cameras, one after the other."""
-    rng = np.random.default_rng(seed)
-    looks = rng.normal(size=(people, D)) + 1.0
-    tracklets, who = [], []
-    for person in range(people):
-        for hop in range(hops):
-            camera = CAMERAS[(person + hop) % 3]
-            start = 2.0 * person + 15.0 * hop
-            views = looks[person] + noise * rng.normal(size=(5, D))
-            views = (views / np.linalg.norm(views, axis=1, keepdims=True)).astype(np.float32)
-            mean = views.mean(axis=0) / np.linalg.norm(views.mean(axis=0))
-            box = np.array([0, 0, 40, 100], np.float32) + 10 * person
-            tracklets.append(
-                Tracklet(
-                    TrackletKey(camera, person * hops + hop + 1), start, start + 6, box, box, mean, views, 30, 5.0
-                )
-            )
-            who.append(person)
-    return tracklets, dict(zip([tracklet.key for tracklet in tracklets], who, strict=True))
+from reid.tracklets import Tracklet, TrackletKey
+from tests.reid.walks import CAMERAS, site
 
 
 def agreement(result, who):
@@ -134,3 +110,23 @@ def test_the_way_goes_on_from_the_track_of_a_person_found_twice_that_ends_last()
         if who[tracklet.key] == 5
     }
     assert len(labels) == 1
+
+
+def test_a_broken_track_goes_on():
+    """Who is lost for a moment and found in the same place, half hidden, hardly looks like before."""
+    tracklets, who = site(people=8)
+    first = next(tracklet for tracklet in tracklets if who[tracklet.key] == 4)
+    other = np.random.default_rng(5).normal(size=len(first.mean))
+    looks = 0.2 * first.mean + 0.7 * other / np.linalg.norm(other)
+    looks = (looks / np.linalg.norm(looks)).astype(np.float32)
+    piece = replace(
+        first,
+        key=TrackletKey(first.key.camera, 99),
+        start=first.end + 0.5,
+        end=first.end + 1.5,
+        mean=looks,
+        exemplars=looks[None],
+    )
+    result = cluster([*tracklets, piece], Topology([], 0.5))
+    label = {t.key: int(own) for t, own in zip(result.tracklets, result.labels, strict=True)}
+    assert label[piece.key] == label[first.key]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reid.tracklets import CameraId, Tracklet, TrackletKey
-from reid.transit import SIDES, Transits
+from reid.transit import SIDES, Exits, Transits
 
 A, B, C, D = (CameraId(name) for name in "abcd")
 
@@ -140,3 +140,27 @@ def test_the_rate_of_arrivals_is_that_of_lately():
     for seconds in 10_000 + np.cumsum(rng.exponential(40.0, 500)):
         transits.arrive(visit(A, seconds, seconds + 5))
     assert transits.arrival_rate(A) == pytest.approx(0.025, rel=0.35)
+
+
+def test_a_broken_track_goes_on_soon_and_near():
+    transits = with_area(A, B)
+    gone = Exits.of([visit(A, 0, 10, leave=(300, 300)), visit(B, 0, 10, leave=(300, 300))])
+
+    def gain(later):
+        return transits.log_rates_with_broken(gone, later) - transits.log_rates(gone, later)
+
+    near, far = visit(A, 10.5, 20, entry=(310, 300)), visit(A, 10.5, 20, entry=(550, 300))
+    late, elsewhere = visit(A, 60, 70, entry=(310, 300)), visit(B, 10.5, 20, entry=(310, 300))
+    assert gain(near)[0] > 2
+    assert gain(near)[1] == 0  # it was in the other view
+    assert gain(elsewhere)[0] == 0
+    assert gain(elsewhere)[1] > 2
+    for other in (far, late):  # a tenth of all tracks are broken, which takes that much from the others
+        assert gain(other)[0] == pytest.approx(np.log(0.9), abs=0.01)
+
+
+def test_where_the_view_is_not_known_a_track_is_not_broken():
+    gone = Exits.of([visit(A, 0, 10)])
+    later = visit(A, 10.5, 20)
+    transits = Transits()
+    assert transits.log_rates_with_broken(gone, later) == pytest.approx(transits.log_rates(gone, later))

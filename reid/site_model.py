@@ -1,0 +1,106 @@
+"""What all tracklets of a finished run together teach of its site, without labels: expectation and maximisation.
+
+The expectation is who follows whom: each tracklet has at most one next sighting and is that of at most one other,
+so that their probabilities come from belief propagation on the matching. How likely it is that somebody comes back
+must come from there too. Estimated from sure pairs alone it is too small, which makes the next pairs less sure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from reid.calibration import AppearanceCalibration
+from reid.pair_evidence import Evidence
+from reid.tracklets import CameraId
+from reid.traffic import Traffic
+from reid.transit import Transits
+
+Int = npt.NDArray[np.int64]
+
+_LEAST = 0.01  # probability from which a pair counts among those of one person
+_LIKELY = 0.1  # probability by looks alone from which a pair teaches transit times
+_CLEAR = math.log(10)  # nats by looks alone from which a pair of one cluster does
+
+
+@dataclass(frozen=True, slots=True)
+class SiteModel:
+    """The scales of looks, the ways, and how people come and go."""
+
+    calibration: AppearanceCalibration
+    transits: Transits
+    traffic: Traffic
+
+    @classmethod
+    def typical(cls, evidence: Evidence) -> SiteModel:
+        """Before anything is known of who is who: half of all are seen again, by ways like those of any site."""
+        half = np.full(len(evidence.tracklets), 0.5)
+        traffic = Traffic.of(evidence.cameras, evidence.seconds, half, half)
+        return cls(_told_apart(evidence), _seen(evidence), traffic)
+
+    @classmethod
+    def fitted(cls, evidence: Evidence, labels: Int | None = None) -> SiteModel:
+        """From the evidence as weighed by the model before.
+
+        Args:
+            evidence: between all tracklets.
+            labels: (N,) clusters, if there are any yet: their ways teach transit times.
+        """
+        calibration = _told_apart(evidence)
+        following = evidence.following(evidence.ways)
+        by_pair: dict[tuple[CameraId, CameraId], list[tuple[int, int]]] = {}
+        for i, j in np.argwhere(following > _LEAST).tolist():
+            cameras = (evidence.tracklets[i].key.camera, evidence.tracklets[j].key.camera)
+            by_pair.setdefault(cameras, []).append((i, j))
+        for (a, b), pairs in sorted(by_pair.items()):
+            places = tuple(np.array(pairs).T)
+            calibration.add_same(a, b, evidence.distance[places], following[places])
+        sums = following.sum(axis=0), following.sum(axis=1)
+        traffic = Traffic.of(evidence.cameras, evidence.seconds, *sums)
+        transits = _likely_ways(evidence) if labels is None else _ways_of(evidence, labels)
+        return cls(calibration, transits, traffic)
+
+
+def _told_apart(evidence: Evidence) -> AppearanceCalibration:
+    """Who is seen at the same moment as somebody else is certainly another person."""
+    calibration = AppearanceCalibration()
+    by_pair: dict[tuple[CameraId, CameraId], list[float]] = {}
+    for i, j in np.argwhere(np.triu(evidence.apart & np.isfinite(evidence.distance))).tolist():
+        pair = (evidence.tracklets[i].key.camera, evidence.tracklets[j].key.camera)
+        by_pair.setdefault(pair, []).append(float(evidence.distance[i, j]))
+    for (a, b), distances in sorted(by_pair.items()):
+        calibration.add_different(a, b, np.array(distances))
+    return calibration
+
+
+def _seen(evidence: Evidence) -> Transits:
+    transits = Transits()
+    for tracklet in evidence.tracklets:
+        transits.see(tracklet)
+    return transits
+
+
+def _likely_ways(evidence: Evidence) -> Transits:
+    """From looks alone: what times say must not teach times."""
+    transits = _seen(evidence)
+    following = evidence.following(evidence.timeless)
+    for i, j in np.argwhere(following > _LIKELY).tolist():
+        earlier, later = evidence.tracklets[i], evidence.tracklets[j]
+        if earlier.end <= later.start:
+            transits.add(earlier, later, float(following[i, j]))
+    return transits
+
+
+def _ways_of(evidence: Evidence, labels: Int) -> Transits:
+    """From consecutive sightings in one cluster, of those whom looks alone make likely."""
+    transits = _seen(evidence)
+    for label in np.unique(labels):
+        for i, j in pairwise(np.flatnonzero(labels == label).tolist()):
+            earlier, later = evidence.tracklets[i], evidence.tracklets[j]
+            if evidence.looks[i, j] > _CLEAR and earlier.end <= later.start:
+                transits.add(earlier, later)
+    return transits
