@@ -159,6 +159,15 @@ class _Clusters:
         pairs = self.pairs[a, b]
         return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways) if pairs else ways + _UNSEEN
 
+    def third(self, a: int, b: int, c: int) -> float:
+        """What speaks for ``c`` being the person of ``a`` and ``b`` as well, if these are one [nats]."""
+        pairs = self.pairs[a, c] + self.pairs[b, c]
+        if self.apart[a, c] or self.apart[b, c] or pairs == 0:
+            return -math.inf
+        chain, both = self.evidence.chain, [*self.members[a], *self.members[b]]
+        ways = chain(sorted([*both, *self.members[c]])) - chain(sorted(both)) - chain(self.members[c])
+        return float((self.sums[a, c] + self.sums[b, c]) / pairs * float(agreement(pairs)) + ways)
+
     def gains(self, a: int) -> dict[int, float]:
         """`gain` of all clusters that might be joined with ``a``."""
         alike = (self.pairs[a] > 0) & (self.sums[a] > _HOPELESS * self.pairs[a])
@@ -200,7 +209,7 @@ def _clustered(evidence: Evidence, false_link_rate: float) -> Int:
 def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
     """Join what is likeliest first, as long as few enough joins are expected to be wrong."""
     gains = {a: clusters.gains(a) for a in clusters.members}
-    best = {a: found for a in gains if (found := _likeliest(a, gains))}
+    best = {a: found for a in gains if (found := _likeliest(a, gains, clusters))}
     joins, wrong = 0, 0.0
     while best:
         a = max(best, key=lambda cluster: (best[cluster][0], best[cluster][1], -cluster))
@@ -220,27 +229,31 @@ def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
         for other, gain in gains[a].items():
             gains[other][a] = gain
         for other in {a, *stale, *gains[a]} - {b}:
-            found = _likeliest(other, gains)
+            found = _likeliest(other, gains, clusters)
             if found:
                 best[other] = found
             else:
                 best.pop(other, None)
 
 
-def _likeliest(a: int, gains: dict[int, dict[int, float]]) -> tuple[float, float, int] | None:
+def _likeliest(a: int, gains: dict[int, dict[int, float]], clusters: _Clusters) -> tuple[float, float, int] | None:
     """Probability, gain and cluster of the best join of a cluster, given what else either side could join."""
     if not gains[a]:
         return None
     b = max(gains[a], key=lambda other: (gains[a][other], -other))
     gain = gains[a][b]
-    sides = [_with_rivals(one, other, gains) for one, other in ((a, b), (b, a))]
+    sides = [_with_rivals(gains[one], one, other, clusters) for one, other in ((a, b), (b, a))]
     return float(np.exp(gain - max(sides))), gain, b
 
 
-def _with_rivals(a: int, b: int, gains: dict[int, dict[int, float]]) -> float:
+def _with_rivals(gains: dict[int, float], a: int, b: int, clusters: _Clusters) -> float:
     """Logarithm of the odds of all that ``a`` could be: nobody else, ``b``, or somebody who is not ``b``."""
-    rivals = [gain for other, gain in gains[a].items() if other != b and gains[b].get(other, -1.0) <= 0]
-    return float(np.logaddexp.reduce([0.0, gains[a][b], *rivals]))
+    near = gains[b] + _UNLIKELY
+    others = [(other, gain) for other, gain in gains.items() if other != b]
+    rivals = [
+        gain if gain < near else gain - np.logaddexp(0.0, clusters.third(a, b, other)) for other, gain in others
+    ]
+    return float(np.logaddexp.reduce([0.0, gains[b], *rivals]))
 
 
 def _swept(evidence: Evidence, labels: Int) -> Int:

@@ -41,7 +41,7 @@ class EvidenceLinker:
     def __init__(self, settings: EvidenceLinkerSettings, topology: Topology) -> None:
         self._settings, self._topology = settings, topology
         self._gallery = Gallery(settings.expiry, settings.max_identities, settings.max_tracklets)
-        self.learning, self._budget = SiteLearning(), FalseLinkBudget(settings.false_link_rate)
+        self.learning, self._budget = SiteLearning(topology), FalseLinkBudget(settings.false_link_rate)
         self._search = CandidateSearch(
             self._gallery, topology, self.learning.calibration, self.learning.transits, self.learning.returns
         )

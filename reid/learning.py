@@ -13,6 +13,7 @@ from reid.appearance import SpaceLearner
 from reid.calibration import AppearanceCalibration, Pair, pair_of
 from reid.gallery import Gallery
 from reid.matching import CandidateSearch, Match, ReturnShare, with_probabilities
+from reid.topology import Topology
 from reid.tracklets import Tracklet, TrackletKey
 from reid.transit import Transits
 
@@ -26,9 +27,9 @@ _LEAST = 0.01  # probability from which a pair counts among those of one person
 class SiteLearning:
     """The space of appearance, the densities of distances, transit times, and how often people come back."""
 
-    def __init__(self) -> None:
+    def __init__(self, topology: Topology | None = None) -> None:
         self.spaces, self.calibration = SpaceLearner(), AppearanceCalibration()
-        self.transits, self.returns = Transits(), ReturnShare()
+        self.transits, self.returns = Transits(topology), ReturnShare()
         self._warned: set[Pair] = set()
 
     def meet(

@@ -46,7 +46,7 @@ class Evidence:
 
     def __init__(self, tracklets: Sequence[Tracklet], topology: Topology, constraints: Constraints) -> None:
         count = len(tracklets)
-        self.tracklets, self._topology = tracklets, topology
+        self.tracklets, self.topology = tracklets, topology
         self._names = sorted({tracklet.key.camera for tracklet in tracklets})
         self.cameras = np.array([self._names.index(tracklet.key.camera) for tracklet in tracklets], np.int64)
         index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
@@ -74,8 +74,8 @@ class Evidence:
         for i, a in enumerate(self.tracklets):
             for j in range(i + 1, count):
                 b = self.tracklets[j]
-                apart[i, j] = apart[j, i] = not self._topology.can_be_one_person(a, b)
-                follows[i, j] = self._topology.can_follow(a, b)
+                apart[i, j] = apart[j, i] = not self.topology.can_be_one_person(a, b)
+                follows[i, j] = self.topology.can_follow(a, b)
         return apart, follows
 
     def look_through(self, space: Space | None) -> None:

@@ -78,7 +78,7 @@ def _told_apart(evidence: Evidence) -> AppearanceCalibration:
 
 
 def _seen(evidence: Evidence) -> Transits:
-    transits = Transits()
+    transits = Transits(evidence.topology)
     for tracklet in evidence.tracklets:
         transits.see(tracklet)
     return transits

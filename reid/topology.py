@@ -55,7 +55,7 @@ class Topology:
 
     def __init__(self, links: Sequence[CameraLink], clock_tolerance: float = 0.0) -> None:
         self._tolerance = clock_tolerance
-        self._restricted = len(links) > 0
+        self.restricted = len(links) > 0
         self._direct = {(link.origin, link.to): Window(*link.seconds) for link in links}
         for link in links:
             if link.overlap:  # in both directions, and without a way between
@@ -66,15 +66,19 @@ class Topology:
 
     def window(self, origin: CameraId, to: CameraId) -> Window | None:
         """Allowed seconds out of view on the way; None where there is no way."""
-        if origin == to or not self._restricted:
+        if origin == to or not self.restricted:
             return Window(0.0, math.inf)
-        direct = self._direct.get((origin, to))
+        direct = self.direct(origin, to)
         if direct is not None:
             return direct
         if origin not in self._shortest:
             self._shortest[origin] = self._shortest_times(origin)
         shortest = self._shortest[origin].get(to)
         return None if shortest is None else Window(shortest, math.inf)
+
+    def direct(self, origin: CameraId, to: CameraId) -> Window | None:
+        """The window of a link that was given; None where there is none."""
+        return self._direct.get((origin, to))
 
     def can_be_one_person(self, a: Tracklet, b: Tracklet) -> bool:
         """Whether time allows it: one person is in one view at a time, unless the views overlap."""

@@ -14,17 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reid.expected_ways import BINS, SHORTEST, STEP, ExpectedWays
+from reid.topology import Topology
 from reid.tracklets import CameraId, Tracklet
 
 Float = npt.NDArray[np.float64]
 Way = tuple[CameraId, CameraId]
 
-_SHORTEST, _LONGEST, _BINS = 0.1, 1e5, 70  # s
-_STEP = np.log(_LONGEST / _SHORTEST) / _BINS  # .2: a bin is 22 % wide
-_CENTRES = np.log(_SHORTEST) + _STEP * (np.arange(_BINS) + 0.5)
-_TYPICAL, _TYPICAL_SPREAD = np.log(20.0), 1.8  # of the logarithm of a transit time, before any was seen
-_PRIOR = 5.0  # transits for which that guess counts
-_NEXT_PRIOR = 3.0  # transits for which "any camera alike" counts
+_PRIOR = 5.0  # transits for which what is expected of their times counts
+_NEXT_PRIOR = 3.0  # transits for which what is expected of the next camera counts
 _SIDE_PRIOR = 5.0
 _KERNEL = np.exp(-0.5 * (np.arange(-5, 6) / 1.7) ** 2)  # smooths a histogram of few transits
 _MOST = 1000.0  # transits of a pair that count; the older ones fade
@@ -98,7 +96,8 @@ class Exits:
 class Transits:
     """The learned ways of a site. Memory: some hundred numbers for each pair of cameras with a link."""
 
-    def __init__(self) -> None:
+    def __init__(self, topology: Topology | None = None) -> None:
+        self._expected = ExpectedWays(topology or Topology(()))
         self._times: dict[Way, Float] = {}
         self._leave: dict[Way, Float] = {}
         self._enter: dict[Way, Float] = {}
@@ -137,7 +136,7 @@ class Transits:
         """Learn from a person's next appearance after another."""
         self._tables.clear()
         way = (earlier.key.camera, later.key.camera)
-        times = self._times.setdefault(way, np.zeros(_BINS))
+        times = self._times.setdefault(way, np.zeros(BINS))
         times[_bin(np.array([later.start - earlier.end]))[0]] += weight
         leave, enter = (sides.setdefault(way, np.zeros(len(SIDES))) for sides in (self._leave, self._enter))
         leave[self.side_of(earlier.key.camera, earlier.exit_box)] += weight
@@ -179,7 +178,7 @@ class Transits:
                     self._tables[origin, to, side] = self._table(origin, to, side)
                 density, reached, leave, enter = self._tables[origin, to, side]
                 rates[own] = density[bins[own]] + reached + leave[self._sides(origin, exits.feet[own])] + enter
-        rates -= np.log(np.maximum(gaps, _SHORTEST))  # from a density of logarithms to one of seconds
+        rates -= np.log(np.maximum(gaps, SHORTEST))  # from a density of logarithms to one of seconds
         return rates
 
     def log_rates_with_broken(self, exits: Exits, later: Tracklet) -> Float:
@@ -207,12 +206,13 @@ class Transits:
     def _table(self, origin: CameraId, to: CameraId, side: int) -> tuple[Float, float, Float, float]:
         """Logarithms: density of the log time by bin, of going there at all, of the sides left and entered."""
         way = (origin, to)
-        times = self._times.get(way, np.zeros(_BINS))
+        times = self._times.get(way, np.zeros(BINS))
         seen = float(times.sum())
         smooth = np.convolve(times, _KERNEL / _KERNEL.sum(), mode="same")
-        density = (smooth + _PRIOR * _TYPICAL_SHAPE) / (smooth.sum() + _PRIOR) / _STEP
+        density = (smooth + _PRIOR * self._expected.times(origin, to)) / (smooth.sum() + _PRIOR) / STEP
         leaving = sum(float(counts.sum()) for (start, _), counts in self._times.items() if start == origin)
-        reached = (seen + _NEXT_PRIOR / max(1, len(self._cameras))) / (leaving + _NEXT_PRIOR)
+        share = self._expected.share(origin, to, self._cameras)
+        reached = (seen + _NEXT_PRIOR * share) / (leaving + _NEXT_PRIOR)
         leave = self._side_ratios(self._leave, way, [other for other in self._leave if other[0] == origin])
         enter = self._side_ratios(self._enter, way, [other for other in self._enter if other[1] == to])
         return np.log(density), float(np.log(reached)), leave, float(enter[side])
@@ -261,15 +261,15 @@ class Transits:
 
 
 def _bin(seconds: Float) -> npt.NDArray[np.int64]:
-    place = np.floor(np.log(np.maximum(seconds, _SHORTEST) / _SHORTEST) / _STEP).astype(np.int64)
-    bins: npt.NDArray[np.int64] = np.clip(place, 0, _BINS - 1)
+    place = np.floor(np.log(np.maximum(seconds, SHORTEST) / SHORTEST) / STEP).astype(np.int64)
+    bins: npt.NDArray[np.int64] = np.clip(place, 0, BINS - 1)
     return bins
 
 
 def _quantile(times: Float, share: float) -> float:
     """Seconds below which a share of a histogram of logarithms lies, linear inside a bin."""
     summed = np.concatenate([[0.0], np.cumsum(times)]) / times.sum()
-    edges = np.log(_SHORTEST) + _STEP * np.arange(_BINS + 1)
+    edges = np.log(SHORTEST) + STEP * np.arange(BINS + 1)
     return float(np.exp(np.interp(share, summed, edges)))
 
 
@@ -281,12 +281,3 @@ def _feet(box: npt.NDArray[np.float32]) -> Float:
 def _heads(boxes: Float) -> Float:
     """(N, 2) middles of the upper edges of boxes (N, 4): feet are hidden more often."""
     return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1]], axis=1)
-
-
-def _typical_shape() -> Float:
-    shape = np.exp(-0.5 * ((_CENTRES - _TYPICAL) / _TYPICAL_SPREAD) ** 2)
-    total: Float = shape / shape.sum()
-    return total
-
-
-_TYPICAL_SHAPE = _typical_shape()
