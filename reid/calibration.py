@@ -200,6 +200,12 @@ def log_ratio(
     return either - two
 
 
+def typical_share(log_ratios: Float) -> Float:
+    """How likely pairs of one person (N,) are no odd views, by log ratio: only these tell of its density."""
+    shares: Float = np.maximum(0.0, 1 - _ODD * np.exp(-log_ratios))
+    return shares
+
+
 def pair_of(a: CameraId, b: CameraId) -> Pair:
     """Two cameras in the order of their names."""
     return (a, b) if a <= b else (b, a)

@@ -2,13 +2,14 @@
 
 Agglomerative clustering by likelihood: two clusters are joined for what their looks, and the ways between
 consecutive sightings, say together. Then each tracklet is tried in every other cluster. The scales of looks and
-ways are fitted before (`reid.site_model`), and once more to the outcome, by which all is decided again.
+ways are fitted before (`reid.site_model`), and once more with the ways of these clusters, by which all is decided
+again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +31,7 @@ _ROUNDS = 4  # of fitting before the first clustering
 _SWEEPS = 4  # in which single tracklets change over
 _HOPELESS = -2.0  # nats of mean evidence by looks below which clusters are not looked at any closer
 _UNLIKELY = -5.0  # nats of all evidence below which a join is nobody's rival
+_CLOSEST = 10  # rivals of a join that are asked whether they are the same person, too
 _UNSEEN = -10.0  # nats of looks where there are none
 
 
@@ -51,6 +53,8 @@ class Clustering:
         own = int(self.labels[i])
         worths = {
             label: _worth(self.evidence, i, self._others(i, label), looks)
+            if label == own or looks >= _HOPELESS
+            else looks
             for label, looks in enumerate(_looks_of_clusters(self.evidence, i, self.labels).tolist())
             if looks > -math.inf
         }
@@ -157,7 +161,7 @@ class _Clusters:
         chain = self.evidence.chain
         ways = chain(both) - chain(self.members[a]) - chain(self.members[b])
         pairs = self.pairs[a, b]
-        return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways) if pairs else ways + _UNSEEN
+        return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways)
 
     def third(self, a: int, b: int, c: int) -> float:
         """What speaks for ``c`` being the person of ``a`` and ``b`` as well, if these are one [nats]."""
@@ -216,11 +220,11 @@ def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
         probability, gain, b = best[a]
         joins, wrong = joins + 1, wrong + 1 - probability
         expected = (wrong + ADVANCE * false_link_rate / 2) / (joins + ADVANCE)
-        if probability < 0.5 or gain <= 0 or expected > false_link_rate:
+        if probability < 0.5 or expected > false_link_rate:
             return
-        stale = {*gains[a], *gains[b]}
+        touched = _best_of(gains[a], gains[b])
         clusters.join(a, b)
-        for other in stale:
+        for other in touched:
             for gone in (a, b):
                 gains[other].pop(gone, None)
         del gains[b]
@@ -228,7 +232,10 @@ def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
         gains[a] = clusters.gains(a)
         for other, gain in gains[a].items():
             gains[other][a] = gain
-        for other in {a, *stale, *gains[a]} - {b}:
+        touched = _best_of(touched, gains[a])
+        for other in {a, *touched} - {b}:
+            if other in best and best[other][2] not in {a, b} and touched[other] < best[other][1] + _UNLIKELY:
+                continue  # too little to matter, before and now
             found = _likeliest(other, gains, clusters)
             if found:
                 best[other] = found
@@ -237,23 +244,28 @@ def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
 
 
 def _likeliest(a: int, gains: dict[int, dict[int, float]], clusters: _Clusters) -> tuple[float, float, int] | None:
-    """Probability, gain and cluster of the best join of a cluster, given what else either side could join."""
-    if not gains[a]:
+    """Probability, gain and cluster of the best join of a cluster, given what else either side could join.
+
+    None if it is rather alone.
+    """
+    b = max(gains[a], key=lambda other: (gains[a][other], -other), default=a)
+    gain = gains[a].get(b, 0.0)
+    if gain <= 0:
         return None
-    b = max(gains[a], key=lambda other: (gains[a][other], -other))
-    gain = gains[a][b]
     sides = [_with_rivals(gains[one], one, other, clusters) for one, other in ((a, b), (b, a))]
     return float(np.exp(gain - max(sides))), gain, b
 
 
 def _with_rivals(gains: dict[int, float], a: int, b: int, clusters: _Clusters) -> float:
     """Logarithm of the odds of all that ``a`` could be: nobody else, ``b``, or somebody who is not ``b``."""
-    near = gains[b] + _UNLIKELY
-    others = [(other, gain) for other, gain in gains.items() if other != b]
-    rivals = [
-        gain if gain < near else gain - np.logaddexp(0.0, clusters.third(a, b, other)) for other, gain in others
-    ]
-    return float(np.logaddexp.reduce([0.0, gains[b], *rivals]))
+    others = sorted(((gain, other) for other, gain in gains.items() if other != b), reverse=True)
+    rivals = [gain - np.logaddexp(0.0, clusters.third(a, b, other)) for gain, other in others[:_CLOSEST]]
+    return float(np.logaddexp.reduce([0.0, gains[b], *rivals, *(gain for gain, _ in others[_CLOSEST:])]))
+
+
+def _best_of(one: Mapping[int, float], two: Mapping[int, float]) -> dict[int, float]:
+    """The larger value of each key."""
+    return {key: max(one.get(key, -math.inf), two.get(key, -math.inf)) for key in {*one, *two}}
 
 
 def _swept(evidence: Evidence, labels: Int) -> Int:
@@ -305,6 +317,4 @@ def _looks_of_clusters(evidence: Evidence, i: int, labels: Int) -> Float:
 
 def _worth(evidence: Evidence, i: int, others: Sequence[int], looks: float) -> float:
     """What speaks for a tracklet being the person of these others, looks and ways [nats]."""
-    if looks < _HOPELESS:
-        return looks
     return looks + evidence.chain(sorted([*others, i])) - evidence.chain(others)

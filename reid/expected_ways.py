@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from reid.topology import Topology
 from reid.tracklets import CameraId
@@ -18,10 +19,12 @@ Float = npt.NDArray[np.float64]
 
 SHORTEST, LONGEST, BINS = 0.1, 1e5, 70  # of the histogram of transit times, s
 STEP = np.log(LONGEST / SHORTEST) / BINS  # .2: a bin is 22 % wide
-CENTRES = np.log(SHORTEST) + STEP * (np.arange(BINS) + 0.5)
+EDGES = np.log(SHORTEST) + STEP * np.arange(BINS + 1)
+CENTRES = (EDGES[1:] + EDGES[:-1]) / 2
 _TYPICAL, _TYPICAL_SPREAD = np.log(20.0), 1.8  # of the logarithm of a transit time
 _OUTSIDE = 0.05  # share of transits of a link that the typical guess counts for: windows are rarely exact
-_AROUND = 0.2  # how often people appear next in a camera that is not linked, against one that is
+_AROUND = 0.2  # how often people appear next in any camera that is not linked, against one that is
+_NEVER = 1e-6  # the same of a camera that there is no way to
 
 
 class ExpectedWays:
@@ -35,23 +38,24 @@ class ExpectedWays:
         window = self._topology.direct(origin, to)
         if window is None or not np.isfinite(window.longest):
             return _TYPICAL_SHAPE
-        seconds = np.exp(CENTRES)
         width = max(window.longest - window.shortest, 1.0)
         middle = (window.shortest + window.longest) / 2
-        bump = seconds * np.exp(-0.5 * np.square((seconds - middle) / (width / 4)))  # seconds: bins grow with it
-        if bump.sum() <= 0:
+        within = np.diff(ndtr((np.exp(EDGES) - middle) / (width / 4)))  # nineteen in twenty, evenly to both sides
+        if within.sum() <= 0:
             return _TYPICAL_SHAPE
-        shape: Float = (1 - _OUTSIDE) * bump / bump.sum() + _OUTSIDE * _TYPICAL_SHAPE
+        shape: Float = (1 - _OUTSIDE) * within / within.sum() + _OUTSIDE * _TYPICAL_SHAPE
         return shape
 
     def share(self, origin: CameraId, to: CameraId, cameras: Collection[CameraId]) -> float:
         """How many of all who leave a camera appear next in the other one."""
-        weights = {camera: self._weight(origin, camera) for camera in {*cameras, to}}
-        return weights[to] / sum(weights.values())
+        all_cameras = {*cameras, to}
+        linked = {camera for camera in all_cameras if self._is_linked(origin, camera)}
+        around = {camera for camera in all_cameras - linked if self._topology.window(origin, camera) is not None}
+        weight = _AROUND * len(linked) / len(around) if to in around else 1.0 if to in linked else _NEVER
+        return weight / (len(linked) + (_AROUND * len(linked) if around else 0.0))
 
-    def _weight(self, origin: CameraId, to: CameraId) -> float:
-        linked = origin == to or not self._topology.restricted or self._topology.direct(origin, to) is not None
-        return 1.0 if linked else _AROUND
+    def _is_linked(self, origin: CameraId, to: CameraId) -> bool:
+        return origin == to or not self._topology.restricted or self._topology.direct(origin, to) is not None
 
 
 def _typical_shape() -> Float:

@@ -230,9 +230,9 @@ def joint_probabilities(log_odds: Float) -> Float:
     to_rows = np.ones_like(worth)  # how free a column is, as far as the row can tell
     for _ in range(_ROUNDS):
         weighted = worth * to_rows
-        to_columns = 1 / (1 + weighted.sum(axis=1, keepdims=True) - weighted)
+        to_columns = 1 / (1 + (weighted.sum(axis=1, keepdims=True) - weighted))
         weighted = worth * to_columns
-        to_rows = 1 / (1 + weighted.sum(axis=0, keepdims=True) - weighted)
+        to_rows = 1 / (1 + (weighted.sum(axis=0, keepdims=True) - weighted))
     both = worth * to_rows * to_columns
     result: Float = both / (1 + both)
     return result

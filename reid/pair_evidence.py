@@ -19,6 +19,8 @@ from reid.transit import Exits, Transits
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
+_PAUSE, _PAUSES = 30.0, 10.0  # longest gap that counts in full: seconds, or so many median ones if that is more
+
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
@@ -37,7 +39,8 @@ class Evidence:
     """What speaks for each pair of tracklets being one person; row and column i are tracklet i by rising start.
 
     Attributes:
-        tracklets: N, by rising start. cameras: (N,) index of the camera of each. seconds: in which they came.
+        tracklets: N, by rising start. cameras: (N,) index of the camera of each. seen: (N,) whether it has
+        an appearance. seconds: in which they came, without pauses such as nights.
         looks: (N, N) nats; 0 where one has no appearance.
         ways: (N, N) nats for j being the next sighting after i, against its being somebody new; minus infinite if
         impossible. timeless: the same if transit times and places meant nothing.
@@ -51,9 +54,9 @@ class Evidence:
         self.cameras = np.array([self._names.index(tracklet.key.camera) for tracklet in tracklets], np.int64)
         index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
         self._exits = Exits.of(tracklets)
-        self._seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
+        self.seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
         self._ends = [tracklet.end for tracklet in tracklets]
-        self.seconds = max(1.0, max(self._ends, default=0.0) - (tracklets[0].start if tracklets else 0.0))
+        self.seconds = _busy_seconds([tracklet.start for tracklet in tracklets], self._ends)
         self.apart, self._follows = self._possible()
         for a, b in constraints.apart:
             if a in index and b in index:
@@ -62,6 +65,7 @@ class Evidence:
         for group in self.together:  # a person's word goes before what times and links say
             self.apart[np.ix_(group, group)] = False
             self._follows[np.ix_(group, group)] = True
+        self._follows = np.triu(self._follows, 1)
         self.distance: Float = np.full((count, count), np.nan)
         self.looks: Float = np.zeros((count, count))
         self.ways: Float = np.zeros((count, count))
@@ -80,7 +84,7 @@ class Evidence:
 
     def look_through(self, space: Space | None) -> None:
         """Distances in a space."""
-        places = np.flatnonzero(self._seen)
+        places = np.flatnonzero(self.seen)
         if space is None or len(places) == 0:
             return
         rows = rows_of(space, [self.tracklets[i] for i in places.tolist()])
@@ -88,9 +92,9 @@ class Evidence:
 
     def weigh(self, calibration: AppearanceCalibration, transits: Transits, traffic: Traffic) -> None:
         """Looks and ways in nats, by what is known of the site."""
-        others = np.flatnonzero(self._seen)
+        others = np.flatnonzero(self.seen)
         for number, camera in enumerate(self._names):
-            own = np.flatnonzero(self._seen & (self.cameras == number))
+            own = np.flatnonzero(self.seen & (self.cameras == number))
             if len(own):
                 which = np.tile(self.cameras[others], len(own))
                 distances = self.distance[np.ix_(own, others)]
@@ -127,3 +131,11 @@ class Evidence:
             if last < 0 or self._ends[member] > self._ends[last]:
                 last = member  # a double may end earlier
         return float(total)
+
+
+def _busy_seconds(starts: Sequence[float], ends: Sequence[float]) -> float:
+    """How long people came: long gaps between two arrivals count for a few usual ones."""
+    if len(starts) < 2:
+        return 1.0
+    gaps = np.diff(np.sort([*starts, max(ends)]))
+    return max(1.0, float(np.minimum(gaps, max(_PAUSE, _PAUSES * float(np.median(gaps)))).sum()))

@@ -14,12 +14,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from reid.calibration import AppearanceCalibration
+from reid.calibration import AppearanceCalibration, typical_share
 from reid.pair_evidence import Evidence
 from reid.tracklets import CameraId
 from reid.traffic import Traffic
 from reid.transit import Transits
 
+Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
 _LEAST = 0.01  # probability from which a pair counts among those of one person
@@ -39,8 +40,7 @@ class SiteModel:
     def typical(cls, evidence: Evidence) -> SiteModel:
         """Before anything is known of who is who: half of all are seen again, by ways like those of any site."""
         half = np.full(len(evidence.tracklets), 0.5)
-        traffic = Traffic.of(evidence.cameras, evidence.seconds, half, half)
-        return cls(_told_apart(evidence), _seen(evidence), traffic)
+        return cls(_told_apart(evidence), _seen(evidence), _traffic(evidence, half, half))
 
     @classmethod
     def fitted(cls, evidence: Evidence, labels: Int | None = None) -> SiteModel:
@@ -58,11 +58,18 @@ class SiteModel:
             by_pair.setdefault(cameras, []).append((i, j))
         for (a, b), pairs in sorted(by_pair.items()):
             places = tuple(np.array(pairs).T)
-            calibration.add_same(a, b, evidence.distance[places], following[places])
-        sums = following.sum(axis=0), following.sum(axis=1)
-        traffic = Traffic.of(evidence.cameras, evidence.seconds, *sums)
+            weights = following[places] * typical_share(evidence.looks[places])
+            calibration.add_same(a, b, evidence.distance[places], weights)
+        traffic = _traffic(evidence, following.sum(axis=0), following.sum(axis=1))
         transits = _likely_ways(evidence) if labels is None else _ways_of(evidence, labels)
         return cls(calibration, transits, traffic)
+
+
+def _traffic(evidence: Evidence, seen_before: Float, seen_after: Float) -> Traffic:
+    """Of those with an appearance: who else is nobody's next sighting, and nobody is theirs."""
+    own = evidence.seen
+    count = 1 + max(evidence.cameras.tolist(), default=-1)
+    return Traffic.of(evidence.cameras[own], count, evidence.seconds, seen_before[own], seen_after[own])
 
 
 def _told_apart(evidence: Evidence) -> AppearanceCalibration:

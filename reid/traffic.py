@@ -29,17 +29,20 @@ class Traffic:
     anybody: Float
 
     @classmethod
-    def of(cls, cameras: Int, seconds: float, seen_before: Float, seen_after: Float) -> Traffic:
+    def of(cls, cameras: Int, count: int, seconds: float, seen_before: Float, seen_after: Float) -> Traffic:
         """From who was seen before and after.
 
         Args:
-            cameras: (N,) index of the camera of each tracklet; each camera has one at least.
+            cameras: (N,) index of the camera of each tracklet.
+            count: of cameras, C.
             seconds: in which they came.
             seen_before: (N,) probability that each shows somebody who was seen before.
             seen_after: (N,) that the person was seen afterwards.
         """
-        arrivals = np.bincount(cameras)
-        again, new = _shares(cameras, seen_after), 1 - _shares(cameras, seen_before)
+        arrivals = np.maximum(
+            np.bincount(cameras, minlength=count), 1
+        )  # where nobody came, the next may be the first
+        again, new = _shares(cameras, count, seen_after), 1 - _shares(cameras, count, seen_before)
         return cls(
             back=np.log(again / (1 - again)),
             newcomers=np.log(new * arrivals / seconds),
@@ -47,9 +50,9 @@ class Traffic:
         )
 
 
-def _shares(cameras: Int, probabilities: Float) -> Float:
+def _shares(cameras: Int, count: int, probabilities: Float) -> Float:
     """(C,) mean probability of each camera's tracklets, near that of all cameras where there are few."""
     overall = (float(probabilities.sum()) + _PRIOR / 2) / (len(probabilities) + _PRIOR)
-    sums = np.bincount(cameras, probabilities) + _CAMERA_PRIOR * overall
-    shares: Float = sums / (np.bincount(cameras) + _CAMERA_PRIOR)
+    sums = np.bincount(cameras, probabilities, count) + _CAMERA_PRIOR * overall
+    shares: Float = sums / (np.bincount(cameras, minlength=count) + _CAMERA_PRIOR)
     return shares

@@ -1,8 +1,8 @@
 """Where people go from a camera, how long it takes, and at which side they leave and enter: learned from links.
 
 Each ordered pair of cameras has a histogram of the logarithms of transit times and counts of the sides at which
-people left and entered. It begins as a broad guess that says nearly nothing, and follows the pairs that appearance
-alone makes likely, so that a wrong link cannot teach itself.
+people left and entered. It begins as what is expected (`reid.expected_ways`), and follows the pairs that
+appearance alone makes likely, so that a wrong link cannot teach itself.
 """
 
 from __future__ import annotations
@@ -191,7 +191,8 @@ class Transits:
             return rates
         broken, box = exits.some(own), later.entry_box.astype(float)
         gaps = np.maximum(later.start - broken.ends, 0.0)
-        spread = np.maximum(broken.heights, box[3] - box[1]) * (_STRAY + _STRAYING * gaps)
+        heights = np.maximum(np.maximum(broken.heights, box[3] - box[1]), 1.0)
+        spread = heights * (_STRAY + _STRAYING * gaps)
         away = np.square(broken.heads - _heads(box[None])).sum(axis=1) / (2 * np.square(spread))
         extent = float(np.prod(np.maximum(area[2:] - area[:2], 1.0)))
         nearness = np.log(np.maximum(extent / (2 * np.pi * np.square(spread)), 1.0)) - away

@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_detections(camera):
 
 @needs_renderer
 def test_nothing_is_replaced_by_files_that_are_too_large(tmp_path, monkeypatch):
-    scene = small_demo(1.0)
+    scene = small_demo(0.4)
     sizes = write_demo_videos(tmp_path, scene, seed=3)
     assert sorted(sizes) == sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*"))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}

@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from reid.clustering import cluster
-from reid.pair_evidence import Constraints
+from reid.clustering import _swept, cluster
+from reid.gallery import order
+from reid.pair_evidence import Constraints, Evidence
 from reid.topology import CameraLink, Topology
 from reid.tracklets import Tracklet, TrackletKey
 from tests.reid.walks import CAMERAS, site
@@ -130,3 +131,56 @@ def test_a_broken_track_goes_on():
     result = cluster([*tracklets, piece], Topology([], 0.5))
     label = {t.key: int(own) for t, own in zip(result.tracklets, result.labels, strict=True)}
     assert label[piece.key] == label[first.key]
+
+
+def precision(result, who):
+    labels = result.labels
+    people = np.array([who[tracklet.key] for tracklet in result.tracklets])
+    ours = np.triu(labels[:, None] == labels, 1)
+    return (ours & (people[:, None] == people)).sum() / ours.sum()
+
+
+def shifted(tracklet, seconds):
+    return replace(tracklet, start=tracklet.start + seconds, end=tracklet.end + seconds)
+
+
+def test_many_people_do_not_make_strangers_alike():
+    """What is learned from unlikely pairs must not make the next ones likelier, round after round."""
+    tracklets, who = site(people=200, noise=2.0)
+    result = cluster(tracklets, Topology([], 0.5), false_link_rate=0.1)
+    assert precision(result, who) > 0.97
+    assert agreement(result, who) > 0.9
+
+
+@pytest.mark.parametrize("pause", [1800.0, 36000.0])
+def test_a_pause_makes_nobody_alike(pause):
+    """Rates of newcomers are those of the hours in which people come."""
+    tracklets, who = site(people=60, noise=1.5)
+    result = cluster([shifted(t, pause * (who[t.key] >= 30)) for t in tracklets], Topology([], 0.5))
+    assert precision(result, who) > 0.97
+    assert agreement(result, who) > 0.9
+
+
+def test_one_camera_that_people_come_back_to():
+    tracklets, who = site(people=30, noise=1.5)
+    alone, people = [], {}
+    for number, tracklet in enumerate(tracklets):
+        key, start = TrackletKey(CAMERAS[0], number), 60.0 * who[tracklet.key] + 12.0 * (number % 3)
+        alone.append(replace(tracklet, key=key, start=start, end=start + 6))
+        people[key] = who[tracklet.key]
+    assert agreement(cluster(alone, Topology([], 0.5)), people) > 0.9
+
+
+def test_what_the_ways_have_joined_stays_together():
+    """The sweep weighs as the joining does: a piece that looks like nobody stays where it goes on."""
+    tracklets, _ = site(people=2, hops=3)
+    evidence = Evidence(sorted(tracklets, key=order)[:4], Topology([], 100.0), Constraints())
+    evidence.distance[:] = 0.5
+    evidence.looks[:] = 6.0
+    evidence.looks[3] = evidence.looks[:, 3] = [-3.0, -3.0, 0.0, 0.0]
+    evidence.apart[:] = False
+    evidence.ways[:] = 0.0
+    evidence.ways[2, 3] = 9.0
+    assert _swept(evidence, np.zeros(4, np.int64)).tolist() == [0, 0, 0, 0]
+    evidence.ways[2, 3] = 0.0
+    assert _swept(evidence, np.zeros(4, np.int64)).tolist() == [0, 0, 0, 1]

@@ -4,8 +4,9 @@ import numpy as np
 
 from reid.gallery import Gallery
 from reid.learning import SiteLearning
+from reid.linker import EvidenceLinkerSettings
 from reid.matching import CandidateSearch
-from reid.topology import Topology
+from reid.topology import CameraLink, Topology
 from reid.tracklets import CameraId, Tracklet, TrackletKey
 from tests.factories import unit_rows
 
@@ -37,3 +38,17 @@ def test_cameras_that_cannot_be_told_apart_are_named_once_with_the_numbers(caplo
     message = record.getMessage()
     assert message.startswith("people in a and b cannot be told apart")
     assert "only 1.1 standard deviations apart" in message
+
+
+def test_given_links_say_when_people_are_expected():
+    link = CameraLink(origin=A, to=B, seconds=(60, 90))
+    linker = EvidenceLinkerSettings().build([link])
+    free = EvidenceLinkerSettings().build([])
+    gone = seen(A, 0.0, 0)
+
+    def prefers(linker, start):
+        return linker.learning.transits.rate(gone, seen(B, start, 0))
+
+    within, outside = gone.end + 75, gone.end + 15
+    assert prefers(linker, within) > prefers(linker, outside) + 1
+    assert prefers(free, within) < prefers(free, outside)

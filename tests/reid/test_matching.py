@@ -144,3 +144,12 @@ def test_how_often_people_come_back_is_learned():
     for _ in range(1000):
         returns.add(0.9)
     assert returns.log_odds == pytest.approx(np.log(9), abs=0.1)
+
+
+@pytest.mark.parametrize("nats", [30.0, 37.0, 60.0, 700.0])
+def test_joint_probabilities_of_overwhelming_evidence_are_numbers(nats):
+    odds = np.array([[nats, -3.0, nats], [-3.0, nats, -np.inf], [0.0, -3.0, nats]])
+    found = joint_probabilities(odds)
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
+    assert (found <= 1).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,20 +12,21 @@ from reid.gallery import order
 from reid.pair_evidence import Constraints, Evidence
 from reid.site_model import SiteModel
 from reid.topology import Topology
+from reid.tracklets import TrackletKey
 from tests.reid.walks import AWAY, CAMERAS, site
 
 
-def evidence_of(tracklets):
+def evidence_of(tracklets, constraints=Constraints()):  # noqa: B008 - not changed
     ordered = sorted(tracklets, key=order)
     spaces = SpaceLearner()
     spaces.add(ordered)
-    evidence = Evidence(ordered, Topology([], 0.5), Constraints())
+    evidence = Evidence(ordered, Topology([], 0.5), constraints)
     evidence.look_through(spaces.space())
     return evidence
 
 
-def fitted(tracklets, rounds=4):
-    evidence = evidence_of(tracklets)
+def fitted(tracklets, rounds=4, constraints=Constraints()):  # noqa: B008
+    evidence = evidence_of(tracklets, constraints)
     model = SiteModel.typical(evidence)
     for _ in range(rounds):
         evidence.weigh(model.calibration, model.transits, model.traffic)
@@ -71,3 +74,36 @@ def test_the_scales_of_looks_are_those_of_the_site():
     one, two = model.calibration.densities(CAMERAS[0], CAMERAS[1])
     assert one.mean == pytest.approx(evidence.distance[same].mean(), abs=0.1)
     assert two.mean == pytest.approx(evidence.distance[np.triu(people[:, None] != people)].mean(), abs=0.1)
+
+
+def test_nobody_follows_themselves_whatever_a_person_has_said():
+    tracklets, who = site(people=15)
+    groups = [[key for key in who if who[key] == person] for person in range(15)]
+    evidence, model = fitted(tracklets, constraints=Constraints(together=groups))
+    assert np.array_equal(evidence.following(evidence.ways), np.triu(evidence.following(evidence.ways), 1))
+    assert np.exp(model.traffic.back) == pytest.approx(np.full(3, 2.0), rel=0.35)
+    for link in model.transits.learned():
+        assert link.median == pytest.approx(AWAY, rel=0.15)
+
+
+def test_tracks_without_looks_are_not_taken_for_newcomers():
+    tracklets, _ = site(people=30)
+    _, without = fitted(tracklets)
+    scraps = [
+        replace(
+            t, key=TrackletKey(t.key.camera, 1000 + 10 * n + k), mean=None, exemplars=np.zeros((0, 0), np.float32)
+        )
+        for n, t in enumerate(tracklets)
+        for k in range(5)
+    ]
+    _, with_scraps = fitted([*tracklets, *scraps])
+    assert with_scraps.traffic.back == pytest.approx(without.traffic.back, abs=0.1)
+    assert with_scraps.traffic.newcomers == pytest.approx(without.traffic.newcomers, abs=0.1)
+
+
+def test_arrivals_are_counted_over_the_time_in_which_people_come():
+    tracklets, _ = site(people=30)
+    stray = replace(tracklets[0], key=TrackletKey(CAMERAS[0], 999), start=-36000.0, end=-35990.0)
+    assert evidence_of([*tracklets, stray]).seconds < 1.5 * evidence_of(tracklets).seconds
+    slow = [replace(t, start=60 * t.start, end=60 * t.start + 6) for t in tracklets]
+    assert evidence_of(slow).seconds > 40 * evidence_of(tracklets).seconds  # few come, but nobody pauses

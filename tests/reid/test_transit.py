@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,3 +165,10 @@ def test_where_the_view_is_not_known_a_track_is_not_broken():
     later = visit(A, 10.5, 20)
     transits = Transits()
     assert transits.log_rates_with_broken(gone, later) == pytest.approx(transits.log_rates(gone, later))
+
+
+def test_boxes_without_height_are_no_fault():
+    transits, flat = with_area(A), np.array([280, 300, 320, 300], np.float32)
+    gone = Exits.of([replace(visit(A, 0, 10), exit_box=flat)])
+    rates = transits.log_rates_with_broken(gone, replace(visit(A, 10.5, 20), entry_box=flat))
+    assert np.isfinite(rates).all()
