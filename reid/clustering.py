@@ -164,13 +164,16 @@ class _Clusters:
         return float(self.sums[a, b] / pairs * float(agreement(pairs)) + ways)
 
     def third(self, a: int, b: int, c: int) -> float:
-        """What speaks for ``c`` being the person of ``a`` and ``b`` as well, if these are one [nats]."""
-        pairs = self.pairs[a, c] + self.pairs[b, c]
+        """What speaks for ``c``, who may be ``a``'s person, being ``b``'s as well, if these two are one [nats].
+
+        By the looks of ``b``: that it looks like ``a`` is why it is asked about.
+        """
+        pairs = self.pairs[b, c]
         if self.apart[a, c] or self.apart[b, c] or pairs == 0:
             return -math.inf
         chain, both = self.evidence.chain, [*self.members[a], *self.members[b]]
         ways = chain(sorted([*both, *self.members[c]])) - chain(sorted(both)) - chain(self.members[c])
-        return float((self.sums[a, c] + self.sums[b, c]) / pairs * float(agreement(pairs)) + ways)
+        return float(self.sums[b, c] / pairs * float(agreement(pairs)) + ways)
 
     def gains(self, a: int) -> dict[int, float]:
         """`gain` of all clusters that might be joined with ``a``."""
