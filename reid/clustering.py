@@ -134,11 +134,11 @@ def cluster(
     evidence.look_through(learner.space())
     model = SiteModel.typical(evidence)
     for _ in range(_ROUNDS):
-        evidence.weigh(model.calibration, model.transits, model.traffic)
+        model.weigh(evidence)
         model = SiteModel.fitted(evidence)
-    evidence.weigh(model.calibration, model.transits, model.traffic)
+    model.weigh(evidence)
     model = SiteModel.fitted(evidence, _clustered(evidence, false_link_rate))
-    evidence.weigh(model.calibration, model.transits, model.traffic)
+    model.weigh(evidence)
     return Clustering(list(ordered), _clustered(evidence, false_link_rate), evidence)
 
 

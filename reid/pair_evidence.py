@@ -12,7 +12,7 @@ from reid.appearance import Space, rows_of
 from reid.calibration import AppearanceCalibration
 from reid.matching import ANYBODY, joint_probabilities
 from reid.topology import Topology
-from reid.tracklets import Tracklet, TrackletKey
+from reid.tracklets import CameraId, Tracklet, TrackletKey
 from reid.traffic import Traffic
 from reid.transit import Exits, Transits
 
@@ -89,6 +89,16 @@ class Evidence:
             return
         rows = rows_of(space, [self.tracklets[i] for i in places.tolist()])
         self.distance[np.ix_(places, places)] = np.clip(1 - rows @ rows.T, 0, 2)
+
+    def certain_negatives(self) -> dict[tuple[CameraId, CameraId], Float]:
+        """Distances of those who are certainly two people, for each two cameras, in order."""
+        rows, columns = np.nonzero(np.triu(self.apart & np.isfinite(self.distance)))
+        pairs = self.cameras[rows] * len(self._names) + self.cameras[columns]
+        distances = self.distance[rows, columns]
+        return {
+            (self._names[pair // len(self._names)], self._names[pair % len(self._names)]): distances[pairs == pair]
+            for pair in np.unique(pairs).tolist()
+        }
 
     def weigh(self, calibration: AppearanceCalibration, transits: Transits, traffic: Traffic) -> None:
         """Looks and ways in nats, by what is known of the site."""

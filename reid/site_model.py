@@ -64,6 +64,10 @@ class SiteModel:
         transits = _likely_ways(evidence) if labels is None else _ways_of(evidence, labels)
         return cls(calibration, transits, traffic)
 
+    def weigh(self, evidence: Evidence) -> None:
+        """Give the evidence its looks and ways."""
+        evidence.weigh(self.calibration, self.transits, self.traffic)
+
 
 def _traffic(evidence: Evidence, seen_before: Float, seen_after: Float) -> Traffic:
     """Of those with an appearance: who else is nobody's next sighting, and nobody is theirs."""
@@ -75,12 +79,8 @@ def _traffic(evidence: Evidence, seen_before: Float, seen_after: Float) -> Traff
 def _told_apart(evidence: Evidence) -> AppearanceCalibration:
     """Who is seen at the same moment as somebody else is certainly another person."""
     calibration = AppearanceCalibration()
-    by_pair: dict[tuple[CameraId, CameraId], list[float]] = {}
-    for i, j in np.argwhere(np.triu(evidence.apart & np.isfinite(evidence.distance))).tolist():
-        pair = (evidence.tracklets[i].key.camera, evidence.tracklets[j].key.camera)
-        by_pair.setdefault(pair, []).append(float(evidence.distance[i, j]))
-    for (a, b), distances in sorted(by_pair.items()):
-        calibration.add_different(a, b, np.array(distances))
+    for (a, b), distances in evidence.certain_negatives().items():
+        calibration.add_different(a, b, distances)
     return calibration
 
 

@@ -39,9 +39,7 @@ class Traffic:
             seen_before: (N,) probability that each shows somebody who was seen before.
             seen_after: (N,) that the person was seen afterwards.
         """
-        arrivals = np.maximum(
-            np.bincount(cameras, minlength=count), 1
-        )  # where nobody came, the next may be the first
+        arrivals = np.maximum(np.bincount(cameras, minlength=count), 1)  # nobody yet: the next may be the first
         again, new = _shares(cameras, count, seen_after), 1 - _shares(cameras, count, seen_before)
         return cls(
             back=np.log(again / (1 - again)),

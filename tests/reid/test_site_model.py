@@ -29,7 +29,7 @@ def fitted(tracklets, rounds=4, constraints=Constraints()):  # noqa: B008
     evidence = evidence_of(tracklets, constraints)
     model = SiteModel.typical(evidence)
     for _ in range(rounds):
-        evidence.weigh(model.calibration, model.transits, model.traffic)
+        model.weigh(evidence)
         model = SiteModel.fitted(evidence)
     return evidence, model
 
