@@ -31,7 +31,7 @@ from pipeline.errors import HandoffError
 
 CACHE = ROOT / "runs/linkers"
 SCENES = ("demo", "mall", "lookalikes", "lowfps", "drop")
-SEEDS: dict[int, Split] = {**dict.fromkeys((1, 2, 3), "tune"), **dict.fromkeys(range(20, 30), "report")}
+SEEDS: dict[int, Split] = {**dict.fromkeys((1, 2, 3, 4), "tune"), **dict.fromkeys(range(20, 30), "report")}
 SCENE_EMBEDDERS = ("msmt17", "shipped")
 PETS = "pets-split"
 CROPS: dict[str, tuple[str, Split]] = {  # pictures below the folder of data

@@ -56,9 +56,10 @@ class Density:
         return Density(count, self.mean, self.variance)
 
 
-# Typical of tracklets in the space of `reid.appearance`, with osnet_x0_25 (MSMT17) on rendered people, seeds 1 and
-# 2.
-_SAME, _DIFFERENT = Density(30.0, 0.42, 0.19**2), Density(20.0, 1.03, 0.15**2)
+# Typical of one person and of two, for tracklets in the space of `reid.appearance`, with osnet_x0_25 (MSMT17) on
+# rendered people, seeds 1 and 2: of all pairs, and of those with a glance (`reid.pair_evidence`).
+TYPICAL = Density(30.0, 0.42, 0.19**2), Density(20.0, 1.03, 0.15**2)
+TYPICAL_GLANCES = Density(10.0, 0.74, 0.21**2), Density(20.0, 1.03, 0.13**2)
 _PAIR_PRIOR = 30.0  # pairs of tracklets for which the densities of all cameras count in those of a pair of cameras
 _MOST = 2000.0  # pairs that count; the older ones fade
 _ODD = 0.05  # of the views of one person, those that look like anybody's: hidden, cut off, two in one box
@@ -92,9 +93,14 @@ class Separation:
 
 
 class AppearanceCalibration:
-    """Densities of the distances of one person and of different people, for each pair of cameras."""
+    """Densities of the distances of one person and of different people, for each pair of cameras.
 
-    def __init__(self) -> None:
+    Args:
+        typical: of one person and of different people, before any pair was seen.
+    """
+
+    def __init__(self, typical: tuple[Density, Density] = TYPICAL) -> None:
+        self._typical = typical
         self._same: dict[Pair, Density] = {}
         self._different: dict[Pair, Density] = {}
         self._all_same, self._all_different = Density(), Density()
@@ -131,8 +137,8 @@ class AppearanceCalibration:
         return self._known[pair]
 
     def _densities(self, pair: Pair) -> tuple[Density, Density]:
-        same = self._all_same.pooled_with(_SAME).weighing(_PAIR_PRIOR)
-        different = self._all_different.pooled_with(_DIFFERENT).weighing(_PAIR_PRIOR)
+        same = self._all_same.pooled_with(self._typical[0]).weighing(_PAIR_PRIOR)
+        different = self._all_different.pooled_with(self._typical[1]).weighing(_PAIR_PRIOR)
         return (
             self._same.get(pair, Density()).pooled_with(same),
             self._different.get(pair, Density()).pooled_with(different),

@@ -34,11 +34,10 @@ class FalseLinkBudget:
     def needed(self) -> float:
         """Least probability of a link."""
         likeliest = np.sort(np.array(self._latest))[::-1]
-        if len(likeliest) == 0:
-            return 0.5
         wrong, links = np.cumsum(1 - likeliest), np.arange(1, len(likeliest) + 1)
-        expected = (wrong + ADVANCE * self._rate / 2) / (links + ADVANCE)
-        within = np.flatnonzero(expected <= self._rate)
-        if len(within) == len(likeliest):
-            return 0.5
-        return float(likeliest[within[-1]]) if len(within) else float(likeliest[0] + 1e-9)
+        left = self._rate * (links + ADVANCE / 2) - wrong  # wrong links that may yet be expected
+        within = np.flatnonzero(left >= 0)
+        if len(within) == 0:
+            return max(0.5, 1 - self._rate * (1 + ADVANCE / 2))
+        last = within[-1]
+        return max(0.5, min(float(likeliest[last]), 1 - float(left[last]) - self._rate))

@@ -315,9 +315,12 @@ class EvidenceLinker:
         while True:
             mine = self._gallery[self._identity_of[tracklet.key]]
             matches = self._search.mergeable(tracklet, mine)
-            if not matches or matches[0].probability < self._budget.needed:
+            if not matches:
                 return links
             match = matches[0]
+            self._budget.add(match.probability)
+            if match.probability < self._budget.needed:
+                return links
             kept, gone = sorted((mine, match.identity), key=lambda identity: identity.id)
             evidence = Evidence(match, transit=match.identity.transit_to(tracklet))
             self._gallery.merge(kept, gone)

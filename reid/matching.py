@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from reid.calibration import AppearanceCalibration
-from reid.gallery import Gallery, Identity
+from reid.gallery import Gallery, Identity, order
 from reid.topology import Topology
 from reid.tracklets import IdentityId, Tracklet, TrackletKey
 from reid.transit import Transits
@@ -179,6 +179,13 @@ class CandidateSearch:
         evidence = float(ratios.mean()) * float(agreement(len(rows)))
         return Match(identity, float(distances.mean()), evidence, 0.0, 0.0)
 
+    def _way_between(self, one: Identity, two: Identity) -> float:
+        """What place and time say of the later one being the earlier one, when first sighted [nats]."""
+        early, late = sorted((one, two), key=lambda identity: order(identity.members[0]))
+        first = late.members[0]
+        others = {member.key for member in late.members}
+        return next((m.way for m in self.candidates(first, others) if m.identity is early), 0.0)
+
     def mergeable(self, tracklet: Tracklet, own: Identity) -> list[Match]:
         """Identities that may be the same person as ``own``, of those that look like its ``tracklet``."""
         found = []
@@ -192,8 +199,8 @@ class CandidateSearch:
             if fits:
                 evidence = float(np.mean([fit.appearance for fit in fits])) * float(agreement(len(fits)))
                 distance = float(np.mean([fit.distance for fit in fits]))
-                way = match.way if own.members[0].key == tracklet.key else 0.0  # of the tracklet: not all of own's
-                found.append(Match(other, distance, evidence, way, prior))
+                if evidence + self._returns.log_odds > 0:  # the best way there is would make up for the number
+                    found.append(Match(other, distance, evidence, self._way_between(own, other), prior))
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
         return with_probabilities(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 _PAUSE, _PAUSES = 30.0, 10.0  # longest gap that counts in full: seconds, or so many median ones if that is more
+_FEW = 4.0  # clear views: a glance has less
+_FEWER = 0.5  # share of the upper quartile of all: a glance has less than that, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,20 @@ class Constraints:
     apart: Sequence[tuple[TrackletKey, TrackletKey]] = ()
 
 
+class Scales(NamedTuple):
+    """From distances to evidence: of tracklets with views enough, and of pairs with a glance."""
+
+    clear: AppearanceCalibration
+    glances: AppearanceCalibration
+
+
 class Evidence:
     """What speaks for each pair of tracklets being one person; row and column i are tracklet i by rising start.
 
     Attributes:
         tracklets: N, by rising start. cameras: (N,) index of the camera of each. seen: (N,) whether it has
         an appearance. seconds: in which they came, without pauses such as nights.
+        glances: (N, N) whether either is but a glance at somebody.
         looks: (N, N) nats; 0 where one has no appearance.
         ways: (N, N) nats for j being the next sighting after i, against its being somebody new; minus infinite if
         impossible. timeless: the same if transit times and places meant nothing.
@@ -55,6 +66,8 @@ class Evidence:
         index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
         self._exits = Exits.of(tracklets)
         self.seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
+        glances = _glances(np.array([tracklet.quality for tracklet in tracklets], float), self.seen)
+        self.glances = glances[:, None] | glances
         self._ends = [tracklet.end for tracklet in tracklets]
         self.seconds = _busy_seconds([tracklet.start for tracklet in tracklets], self._ends)
         self.apart, self._follows = self._possible()
@@ -90,9 +103,9 @@ class Evidence:
         rows = rows_of(space, [self.tracklets[i] for i in places.tolist()])
         self.distance[np.ix_(places, places)] = np.clip(1 - rows @ rows.T, 0, 2)
 
-    def certain_negatives(self) -> dict[tuple[CameraId, CameraId], Float]:
-        """Distances of those who are certainly two people, for each two cameras, in order."""
-        rows, columns = np.nonzero(np.triu(self.apart & np.isfinite(self.distance)))
+    def certain_negatives(self, glances: bool) -> dict[tuple[CameraId, CameraId], Float]:
+        """Distances of those who are certainly two people, for each two cameras: with glances, or without."""
+        rows, columns = np.nonzero(np.triu(self.apart & np.isfinite(self.distance) & (self.glances == glances)))
         pairs = self.cameras[rows] * len(self._names) + self.cameras[columns]
         distances = self.distance[rows, columns]
         return {
@@ -100,16 +113,20 @@ class Evidence:
             for pair in np.unique(pairs).tolist()
         }
 
-    def weigh(self, calibration: AppearanceCalibration, transits: Transits, traffic: Traffic) -> None:
+    def weigh(self, scales: Scales, transits: Transits, traffic: Traffic) -> None:
         """Looks and ways in nats, by what is known of the site."""
         others = np.flatnonzero(self.seen)
         for number, camera in enumerate(self._names):
             own = np.flatnonzero(self.seen & (self.cameras == number))
             if len(own):
                 which = np.tile(self.cameras[others], len(own))
-                distances = self.distance[np.ix_(own, others)]
-                ratios = calibration.log_ratios(camera, self._names, which, distances.ravel())
-                self.looks[np.ix_(own, others)] = ratios.reshape(distances.shape)
+                pairs = np.ix_(own, others)
+                clear, glances = (
+                    scale.log_ratios(camera, self._names, which, self.distance[pairs].ravel()) for scale in scales
+                )
+                self.looks[pairs] = np.where(
+                    self.glances[pairs], *(r.reshape(len(own), -1) for r in (glances, clear))
+                )
         np.fill_diagonal(self.looks, 0.0)
         self.ways[:] = -np.inf
         for j, later in enumerate(self.tracklets):
@@ -141,6 +158,13 @@ class Evidence:
             if last < 0 or self._ends[member] > self._ends[last]:
                 last = member  # a double may end earlier
         return float(total)
+
+
+def _glances(quality: Float, seen: Bool) -> Bool:
+    """(N,) tracklets with few clear views, and fewer than is usual here: these may not look like their person."""
+    usual = float(np.quantile(quality[seen], 0.75)) if seen.any() else 0.0
+    found: Bool = seen & (quality < min(_FEW, _FEWER * usual))
+    return found
 
 
 def _busy_seconds(starts: Sequence[float], ends: Sequence[float]) -> float:

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from reid.calibration import AppearanceCalibration, typical_share
-from reid.pair_evidence import Evidence
+from reid.calibration import TYPICAL_GLANCES, AppearanceCalibration, typical_share
+from reid.pair_evidence import Evidence, Scales
 from reid.tracklets import CameraId
 from reid.traffic import Traffic
 from reid.transit import Transits
@@ -32,7 +32,7 @@ _CLEAR = math.log(10)  # nats by looks alone from which a pair of one cluster do
 class SiteModel:
     """The scales of looks, the ways, and how people come and go."""
 
-    calibration: AppearanceCalibration
+    scales: Scales
     transits: Transits
     traffic: Traffic
 
@@ -50,7 +50,7 @@ class SiteModel:
             evidence: between all tracklets.
             labels: (N,) clusters, if there are any yet: their ways teach transit times.
         """
-        calibration = _told_apart(evidence)
+        scales = _told_apart(evidence)
         following = evidence.following(evidence.ways)
         by_pair: dict[tuple[CameraId, CameraId], list[tuple[int, int]]] = {}
         for i, j in np.argwhere(following > _LEAST).tolist():
@@ -59,14 +59,16 @@ class SiteModel:
         for (a, b), pairs in sorted(by_pair.items()):
             places = tuple(np.array(pairs).T)
             weights = following[places] * typical_share(evidence.looks[places])
-            calibration.add_same(a, b, evidence.distance[places], weights)
+            glances, distances = evidence.glances[places], evidence.distance[places]
+            scales.clear.add_same(a, b, distances[~glances], weights[~glances])
+            scales.glances.add_same(a, b, distances[glances], weights[glances])
         traffic = _traffic(evidence, following.sum(axis=0), following.sum(axis=1))
         transits = _likely_ways(evidence) if labels is None else _ways_of(evidence, labels)
-        return cls(calibration, transits, traffic)
+        return cls(scales, transits, traffic)
 
     def weigh(self, evidence: Evidence) -> None:
         """Give the evidence its looks and ways."""
-        evidence.weigh(self.calibration, self.transits, self.traffic)
+        evidence.weigh(self.scales, self.transits, self.traffic)
 
 
 def _traffic(evidence: Evidence, seen_before: Float, seen_after: Float) -> Traffic:
@@ -76,12 +78,13 @@ def _traffic(evidence: Evidence, seen_before: Float, seen_after: Float) -> Traff
     return Traffic.of(evidence.cameras[own], count, evidence.seconds, seen_before[own], seen_after[own])
 
 
-def _told_apart(evidence: Evidence) -> AppearanceCalibration:
+def _told_apart(evidence: Evidence) -> Scales:
     """Who is seen at the same moment as somebody else is certainly another person."""
-    calibration = AppearanceCalibration()
-    for (a, b), distances in evidence.certain_negatives().items():
-        calibration.add_different(a, b, distances)
-    return calibration
+    scales = Scales(AppearanceCalibration(), AppearanceCalibration(TYPICAL_GLANCES))
+    for glances, scale in enumerate(scales):
+        for (a, b), distances in evidence.certain_negatives(bool(glances)).items():
+            scale.add_different(a, b, distances)
+    return scales
 
 
 def _seen(evidence: Evidence) -> Transits:

@@ -111,3 +111,18 @@ def test_unsure_links_alone_are_not_enough():
     budget = FalseLinkBudget(0.01)
     budget.add(0.9)
     assert budget.needed > 0.9
+
+
+@pytest.mark.parametrize("before", [[], [0.6], [0.9, 0.7]])
+def test_what_was_not_sure_enough_does_not_lower_what_is_needed(before):
+    budget = FalseLinkBudget(0.01)
+    for each in before:
+        budget.add(each)
+    assert budget.needed == pytest.approx(1 - 0.01 * (1 + ADVANCE / 2))  # for one link alone
+
+
+def test_sure_links_leave_room_for_one_that_is_less_sure():
+    budget = FalseLinkBudget(0.02)
+    for _ in range(10):
+        budget.add(1.0)
+    assert budget.needed == pytest.approx(1 - 0.02 * (11 + ADVANCE / 2))

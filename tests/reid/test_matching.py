@@ -153,3 +153,28 @@ def test_joint_probabilities_of_overwhelming_evidence_are_numbers(nats):
     assert np.isfinite(found).all()
     assert (found >= 0).all()
     assert (found <= 1).all()
+
+
+@pytest.mark.parametrize(("away", "expected"), [(20.0, True), (300.0, False)])
+def test_two_known_people_are_more_likely_one_where_the_second_comes_when_the_first_is_expected(away, expected):
+    """Also if the second one has been seen several times since."""
+    rng = np.random.default_rng(1)
+    learning = SiteLearning()
+    gallery = Gallery(expiry=3600, most_identities=1000, most_tracklets=10)
+    known = [seen("a", number, 10.0 * number, rng) for number in range(100)]
+    mean, last = known[0].mean, 505.0
+    walks = [("a", 900, last - 65), ("a", 901, last - 5), ("b", 902, last + away), ("b", 903, last + away + 30)]
+    same = [replace(seen(*where, rng), mean=mean, exemplars=mean[None]) for where in walks]
+    learning.meet([*known, *same], {tracklet.key: [] for tracklet in [*known, *same]}, gallery)
+    for tracklet in known:
+        learning.transits.add(tracklet, seen("b", 1, tracklet.end + 20 * np.exp(rng.normal(0, 0.1)), rng))
+    for group in (*([tracklet] for tracklet in known[1:]), same[:2], same[2:]):
+        gallery.put(group, gallery.create())
+    for tracklet in known:
+        learning.transits.arrive(seen("b", tracklet.key.track, tracklet.start, rng))
+    search = CandidateSearch(gallery, Topology([]), learning.calibration, learning.transits, learning.returns)
+    early, late = list(gallery)[-2:]
+    for own, other, tracklet in ((late, early, same[3]), (early, late, same[1])):
+        found = next(match for match in search.mergeable(tracklet, own) if match.identity is other)
+        assert (found.way > 1) == expected
+        assert (found.way < -1) == (not expected)
