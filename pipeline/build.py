@@ -179,7 +179,7 @@ def _try_to_open(settings: CameraSettings, loaded: LoadedConfig) -> Source | Sou
     try:
         return open_source(settings, loaded.folder, reconnect=loaded.config.runtime.reconnect)
     except SourceError as error:
-        return error
+        return SourceError(f"{loaded.origins[settings.name]}: {error}")
 
 
 def _check_clocks(loaded: LoadedConfig, sources: Sequence[Source]) -> None:

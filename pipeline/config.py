@@ -22,6 +22,7 @@ from pipeline.yamlfile import YamlFile
 from reid.embedder import EmbedderSettings
 from reid.linker import EvidenceLinkerSettings
 from reid.topology import CameraLink
+from reid.tracklets import CameraId
 from trackers import TrackerSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,11 +73,13 @@ class LoadedConfig:
         config: checked.
         folder: relative sources start here.
         weights: sha256 that a run.yaml demands, by section; empty for a new run.
+        origins: file and line of each camera's ``source``, or the --set that gave it.
     """
 
     config: Config
     folder: Path
     weights: Mapping[str, str]
+    origins: Mapping[CameraId, str]
 
 
 def load(
@@ -128,7 +131,8 @@ def load(
     config = layers.checked(Config, cross_faults)
     if isinstance(made_with["environment"], dict):
         runfolder.warn_of_other_versions(sources, made_with["environment"])
-    return LoadedConfig(config, sources.resolve().parent, weights)
+    origins = {camera.name: layers.origin(("cameras", i, "source")) for i, camera in enumerate(config.cameras)}
+    return LoadedConfig(config, sources.resolve().parent, weights, origins)
 
 
 def load_decisions(run: Path, preset: str | None = None, changes: Sequence[str] = ()) -> LoadedConfig:

@@ -179,28 +179,32 @@ class CandidateSearch:
         evidence = float(ratios.mean()) * float(agreement(len(rows)))
         return Match(identity, float(distances.mean()), evidence, 0.0, 0.0)
 
-    def _way_between(self, one: Identity, two: Identity) -> float:
-        """What place and time say of the later one being the earlier one, when first sighted [nats]."""
-        early, late = sorted((one, two), key=lambda identity: order(identity.members[0]))
-        first = late.members[0]
-        others = {member.key for member in late.members}
-        return next((m.way for m in self.candidates(first, others) if m.identity is early), 0.0)
+    def _ways_to(self, identity: Identity) -> dict[IdentityId, float]:
+        """What place and time say of others being the person whom an identity showed first [nats]."""
+        members = identity.members
+        found = self.candidates(members[0], {member.key for member in members})
+        return {match.identity.id: match.way for match in found}
 
     def mergeable(self, tracklet: Tracklet, own: Identity) -> list[Match]:
         """Identities that may be the same person as ``own``, of those that look like its ``tracklet``."""
         found = []
         prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
         keys = {member.key for member in own.members}
+        ways = self._ways_to(own)
         for match in self.candidates(tracklet, keys - {tracklet.key})[:10]:
             other = match.identity
             if other is own or not other.admits(own.members, self._topology):
                 continue
             fits = [fit for member in own.members if (fit := self.fit(member, other)) is not None]
-            if fits:
-                evidence = float(np.mean([fit.appearance for fit in fits])) * float(agreement(len(fits)))
-                distance = float(np.mean([fit.distance for fit in fits]))
-                if evidence + self._returns.log_odds > 0:  # the best way there is would make up for the number
-                    found.append(Match(other, distance, evidence, self._way_between(own, other), prior))
+            if not fits:
+                continue
+            evidence = float(np.mean([fit.appearance for fit in fits])) * float(agreement(len(fits)))
+            if evidence + self._returns.log_odds <= 0:
+                continue  # even if nobody else were expected there
+            came_first = order(other.members[0]) < order(own.members[0])
+            way = ways.get(other.id, 0.0) if came_first else self._ways_to(other).get(own.id, 0.0)
+            distance = float(np.mean([fit.distance for fit in fits]))
+            found.append(Match(other, distance, evidence, way, prior))
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
         return with_probabilities(found)
 

@@ -74,7 +74,14 @@ def test_cams_yaml_that_is_a_video(bench):
 
 def test_missing_video(bench):
     cams = bench.cams(bench.good(), {"name": "gate", "source": "gone.mp4"})
-    bench.refused(cams, words=["camera gate", "gone.mp4", "no such file", "correct `source`"])
+    line = 1 + cams.read_text(encoding="utf-8").splitlines().index("  source: gone.mp4")
+    bench.refused(cams, words=[f"{cams}:{line}: camera gate: ", "gone.mp4", "no such file", "correct `source`"])
+
+
+def test_missing_video_of_the_command_line(bench):
+    change = "cameras.0.source=gone.mp4"
+    words = [f"--set {change}: camera yard: ", "gone.mp4: no such file"]
+    bench.refused(bench.cams(bench.good()), "--set", change, words=words)
 
 
 def test_all_bad_cameras_are_named_at_once(bench):
