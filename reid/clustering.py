@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid.appearance import SpaceLearner
-from reid.decisions import ADVANCE
+from reid.decisions import wrong_left
 from reid.gallery import order
 from reid.matching import agreement
 from reid.pair_evidence import Constraints, Evidence
@@ -217,13 +217,12 @@ def _agglomerate(clusters: _Clusters, false_link_rate: float) -> None:
     """Join what is likeliest first, as long as few enough joins are expected to be wrong."""
     gains = {a: clusters.gains(a) for a in clusters.members}
     best = {a: found for a in gains if (found := _likeliest(a, gains, clusters))}
-    joins, wrong = 0, 0.0
+    joins, wrong = 0.0, 0.0
     while best:
         a = max(best, key=lambda cluster: (best[cluster][0], best[cluster][1], -cluster))
         probability, gain, b = best[a]
         joins, wrong = joins + 1, wrong + 1 - probability
-        expected = (wrong + ADVANCE * false_link_rate / 2) / (joins + ADVANCE)
-        if probability < 0.5 or expected > false_link_rate:
+        if probability < 0.5 or wrong_left(false_link_rate, joins, wrong) < 0:
             return
         touched = _best_of(gains[a], gains[b])
         clusters.join(a, b)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-ADVANCE = 10  # links, half of the rate of them wrong, that are taken to have been made before the first
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
+
+_ADVANCE = 10  # links, half of the rate of them wrong, that are taken to have been made before the first
 
 
 class FalseLinkBudget:
@@ -26,7 +30,7 @@ class FalseLinkBudget:
         self._latest: deque[float] = deque(maxlen=window)
 
     def add(self, probability: float) -> None:
-        """Probability of the best candidate of a tracklet that is decided on."""
+        """Probability of the best candidate of a tracklet that is decided on, or of a merge that is made."""
         if probability >= 0.5:
             self._latest.append(probability)
 
@@ -34,10 +38,19 @@ class FalseLinkBudget:
     def needed(self) -> float:
         """Least probability of a link."""
         likeliest = np.sort(np.array(self._latest))[::-1]
-        wrong, links = np.cumsum(1 - likeliest), np.arange(1, len(likeliest) + 1)
-        left = self._rate * (links + ADVANCE / 2) - wrong  # wrong links that may yet be expected
-        within = np.flatnonzero(left >= 0)
-        if len(within) == 0:
-            return max(0.5, 1 - self._rate * (1 + ADVANCE / 2))
-        last = within[-1]
-        return max(0.5, min(float(likeliest[last]), 1 - float(left[last]) - self._rate))
+        links, wrong = np.arange(len(likeliest) + 1.0), np.cumsum([0.0, *(1 - likeliest)])
+        left = wrong_left(self._rate, links, wrong)
+        kept = int((left >= 0).sum()) - 1  # of the likeliest; what is left may do for one more
+        least = float(likeliest[kept - 1]) if kept else 1.0
+        return max(0.5, min(least, 1 - self._rate - float(left[kept])))
+
+
+def wrong_left(rate: float, links: Number, wrong: Number) -> Number:
+    """How many more links may be expected to be wrong.
+
+    Args:
+        rate: that was asked for.
+        links: made.
+        wrong: of them, as expected.
+    """
+    return rate * (links + _ADVANCE / 2) - wrong

@@ -14,7 +14,7 @@ from reid.base import Known
 from reid.decisions import FalseLinkBudget
 from reid.doubles import Doubles, has_better
 from reid.explanation import Evidence
-from reid.gallery import Gallery, Identity, order
+from reid.gallery import Gallery, Identity, order, transit_between
 from reid.learning import SiteLearning
 from reid.matching import CandidateSearch, Match, assign
 from reid.topology import Topology
@@ -144,7 +144,10 @@ class EvidenceLinker:
                 self._budget.add(chosen[key].probability if key in chosen else 0.0)
         needed = self._budget.needed
         chosen = {
-            key: match for key, match in chosen.items() if key not in waiting and match.probability >= needed
+            key: match
+            for key, match in chosen.items()
+            if key not in waiting
+            and (match.probability >= needed or match.identity.id == self._identity_of.get(key))
         }
         linked = {key: chosen.get(key) for key in options if key in self._identity_of}
         decided = self._resettle(linked, current)
@@ -318,11 +321,11 @@ class EvidenceLinker:
             if not matches:
                 return links
             match = matches[0]
-            self._budget.add(match.probability)
             if match.probability < self._budget.needed:
                 return links
+            self._budget.add(match.probability)
             kept, gone = sorted((mine, match.identity), key=lambda identity: identity.id)
-            evidence = Evidence(match, transit=match.identity.transit_to(tracklet))
+            evidence = Evidence(match, transit=transit_between(mine, match.identity))
             self._gallery.merge(kept, gone)
             for key, identity in self._identity_of.items():
                 if identity == gone.id:

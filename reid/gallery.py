@@ -26,6 +26,7 @@ class Identity:
     def __init__(self, id: IdentityId) -> None:  # noqa: A002 - the field's name for it
         self.id = id
         self._members: dict[TrackletKey, Tracklet] = {}
+        self.whole = True  # none of the tracklets was dropped
 
     @property
     def members(self) -> list[Tracklet]:
@@ -99,6 +100,17 @@ class Identity:
         """Seconds from the last sighting before the tracklet to its start; None when it is the first."""
         before = self.before(tracklet)
         return None if before is None else tracklet.start - before.end
+
+
+def in_order(one: Identity, two: Identity) -> tuple[Identity, Identity]:
+    """Two identities by their first sightings that are kept."""
+    return (one, two) if order(one.members[0]) <= order(two.members[0]) else (two, one)
+
+
+def transit_between(one: Identity, two: Identity) -> float | None:
+    """Seconds out of view before the later one begins, as if they were one person."""
+    early, late = in_order(one, two)
+    return early.transit_to(late.members[0])
 
 
 class Appearances:
@@ -257,6 +269,7 @@ class Gallery:
     def merge(self, kept: Identity, gone: Identity) -> None:
         """All tracklets of the one go to the other."""
         members = gone.members
+        kept.whole &= gone.whole
         for member in members:
             kept.put(member)
         self.appearances.give([member.key for member in members], kept.id)
@@ -284,6 +297,7 @@ class Gallery:
         """
         for identity in self._identities.values():
             surplus = identity.surplus(self._most_tracklets, in_view)
+            identity.whole &= not surplus
             self.appearances.remove(surplus)
             for key in surplus:
                 identity.remove(key)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from reid.calibration import AppearanceCalibration
-from reid.gallery import Gallery, Identity, order
+from reid.gallery import Gallery, Identity, in_order
 from reid.topology import Topology
 from reid.tracklets import IdentityId, Tracklet, TrackletKey
 from reid.transit import Transits
@@ -100,9 +100,8 @@ class CandidateSearch:
         left_out = {*ignored, tracklet.key}
         looks, tried = self._looks(row, tracklet, left_out)
         ways = self._ways(tracklet, [match.identity for match in looks], left_out, tried)
-        prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
         found = [
-            Match(match.identity, match.distance, match.appearance, way, prior)
+            Match(match.identity, match.distance, match.appearance, way, self._prior)
             for match, way in zip(looks, ways, strict=True)
         ]
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
@@ -179,34 +178,48 @@ class CandidateSearch:
         evidence = float(ratios.mean()) * float(agreement(len(rows)))
         return Match(identity, float(distances.mean()), evidence, 0.0, 0.0)
 
-    def _ways_to(self, identity: Identity) -> dict[IdentityId, float]:
-        """What place and time say of others being the person whom an identity showed first [nats]."""
-        members = identity.members
-        found = self.candidates(members[0], {member.key for member in members})
-        return {match.identity.id: match.way for match in found}
-
     def mergeable(self, tracklet: Tracklet, own: Identity) -> list[Match]:
         """Identities that may be the same person as ``own``, of those that look like its ``tracklet``."""
-        found = []
-        prior = self._returns.log_odds - math.log(max(1, len(self._gallery)))
+        found: list[Match] = []
         keys = {member.key for member in own.members}
-        ways = self._ways_to(own)
-        for match in self.candidates(tracklet, keys - {tracklet.key})[:10]:
+        for match in self.candidates(tracklet, keys)[:10]:
             other = match.identity
-            if other is own or not other.admits(own.members, self._topology):
-                continue
             fits = [fit for member in own.members if (fit := self.fit(member, other)) is not None]
-            if not fits:
+            if not fits or not other.admits(own.members, self._topology):
                 continue
             evidence = float(np.mean([fit.appearance for fit in fits])) * float(agreement(len(fits)))
-            if evidence + self._returns.log_odds <= 0:
-                continue  # even if nobody else were expected there
-            came_first = order(other.members[0]) < order(own.members[0])
-            way = ways.get(other.id, 0.0) if came_first else self._ways_to(other).get(own.id, 0.0)
             distance = float(np.mean([fit.distance for fit in fits]))
-            found.append(Match(other, distance, evidence, way, prior))
+            if evidence + self._returns.log_odds > 0:  # not so if it fails even where nobody else is expected
+                found.append(Match(other, distance, evidence, 0.0, self._prior))
+        found = self._with_ways(own, found)
         found.sort(key=lambda match: (-match.log_odds, match.identity.id))
         return with_probabilities(found)
+
+    @property
+    def _prior(self) -> float:
+        """Of any one person of the gallery coming back [nats]."""
+        return self._returns.log_odds - math.log(max(1, len(self._gallery)))
+
+    def _with_ways(self, own: Identity, matches: Sequence[Match]) -> list[Match]:
+        """What place and time say of the later of two identities beginning as the next sighting of the earlier."""
+        before = [match.identity for match in matches if in_order(own, match.identity)[0] is not own]
+        ways = self._ways_to(own, before)
+        for match in matches:
+            if match.identity.id not in ways:
+                ways |= {match.identity.id: self._ways_to(match.identity, [own])[own.id]}
+        return [replace(match, way=ways[match.identity.id]) for match in matches]
+
+    def _ways_to(self, late: Identity, early: Sequence[Identity]) -> dict[IdentityId, float]:
+        """What place and time say of each of the ``early`` ones being seen next where ``late`` begins [nats]."""
+        if not early or not late.whole:  # where it began is not known any more
+            return dict.fromkeys((identity.id for identity in early), 0.0)
+        first, keys = late.members[0], {member.key for member in late.members}
+        row = self._gallery.row(first)
+        looks, tried = ([], 0.0) if row is None else self._looks(row, first, keys)
+        sample = {identity.id: identity for identity in (*(match.identity for match in looks), *early)}
+        ways = self._ways(first, list(sample.values()), keys, max(tried, len(sample)))
+        found = dict(zip(sample, ways, strict=True))
+        return {identity.id: found[identity.id] for identity in early}
 
 
 def agreement(count: Number) -> Float:

@@ -19,10 +19,11 @@ from reid.transit import Exits, Transits
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.int64]
 
 _PAUSE, _PAUSES = 30.0, 10.0  # longest gap that counts in full: seconds, or so many median ones if that is more
 _FEW = 4.0  # clear views: a glance has less
-_FEWER = 0.5  # share of the upper quartile of all: a glance has less than that, too
+_FEWER = 0.5  # share of its camera's upper quartile: a glance has less than that, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Evidence:
         index = {tracklet.key: i for i, tracklet in enumerate(tracklets)}
         self._exits = Exits.of(tracklets)
         self.seen = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
-        glances = _glances(np.array([tracklet.quality for tracklet in tracklets], float), self.seen)
+        quality = np.array([tracklet.quality for tracklet in tracklets], float) * self.seen
+        glances = _glances(quality, self.cameras)
         self.glances = glances[:, None] | glances
         self._ends = [tracklet.end for tracklet in tracklets]
         self.seconds = _busy_seconds([tracklet.start for tracklet in tracklets], self._ends)
@@ -121,12 +123,10 @@ class Evidence:
             if len(own):
                 which = np.tile(self.cameras[others], len(own))
                 pairs = np.ix_(own, others)
-                clear, glances = (
+                clear, glance = (
                     scale.log_ratios(camera, self._names, which, self.distance[pairs].ravel()) for scale in scales
                 )
-                self.looks[pairs] = np.where(
-                    self.glances[pairs], *(r.reshape(len(own), -1) for r in (glances, clear))
-                )
+                self.looks[pairs] = np.where(self.glances[pairs].ravel(), glance, clear).reshape(len(own), -1)
         np.fill_diagonal(self.looks, 0.0)
         self.ways[:] = -np.inf
         for j, later in enumerate(self.tracklets):
@@ -160,10 +160,17 @@ class Evidence:
         return float(total)
 
 
-def _glances(quality: Float, seen: Bool) -> Bool:
-    """(N,) tracklets with few clear views, and fewer than is usual here: these may not look like their person."""
-    usual = float(np.quantile(quality[seen], 0.75)) if seen.any() else 0.0
-    found: Bool = seen & (quality < min(_FEW, _FEWER * usual))
+def _glances(quality: Float, cameras: Int) -> Bool:
+    """(N,) tracklets with few clear views, and fewer than is usual there: these may not look like their person.
+
+    Args:
+        quality: (N,) summed quality of the views; 0 without any.
+        cameras: (N,) index of the camera of each.
+    """
+    found = (quality > 0) & (quality < _FEW)
+    for camera in np.unique(cameras[found]):
+        usual = np.quantile(quality[(cameras == camera) & (quality > 0)], 0.75)
+        found &= (cameras != camera) | (quality < _FEWER * usual)
     return found
 
 

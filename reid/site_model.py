@@ -81,8 +81,8 @@ def _traffic(evidence: Evidence, seen_before: Float, seen_after: Float) -> Traff
 def _told_apart(evidence: Evidence) -> Scales:
     """Who is seen at the same moment as somebody else is certainly another person."""
     scales = Scales(AppearanceCalibration(), AppearanceCalibration(TYPICAL_GLANCES))
-    for glances, scale in enumerate(scales):
-        for (a, b), distances in evidence.certain_negatives(bool(glances)).items():
+    for glances, scale in zip((False, True), scales, strict=True):
+        for (a, b), distances in evidence.certain_negatives(glances).items():
             scale.add_different(a, b, distances)
     return scales
 

@@ -10,7 +10,6 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from reid.calibration import AppearanceCalibration, Density, log_ratio
-from reid.decisions import ADVANCE, FalseLinkBudget
 from reid.tracklets import CameraId
 
 A, B, C = CameraId("a"), CameraId("b"), CameraId("c")
@@ -83,46 +82,3 @@ def test_densities_are_those_of_all_values_and_fade():
     assert density.mean == pytest.approx(mean)
     assert density.variance == pytest.approx(np.average((values - mean) ** 2, weights=weights))
     assert density.with_more(np.full(50, 5.0), np.ones(50), 60).count == 60
-
-
-@pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
-def test_the_budget_keeps_the_expected_share_of_wrong_links(rate):
-    rng = np.random.default_rng(0)
-    probabilities = 1 - rng.beta(1, 6, 300)
-    budget = FalseLinkBudget(rate)
-    for each in probabilities:
-        budget.add(float(each))
-    linked = probabilities[probabilities >= budget.needed]
-    in_advance = ADVANCE * rate / 2
-    assert (1 - linked).sum() + in_advance <= rate * (len(linked) + ADVANCE) + 1e-9
-    rest = np.sort(probabilities[(probabilities < budget.needed) & (probabilities >= 0.5)])[::-1]
-    if len(rest):  # not one more would do
-        assert (1 - linked).sum() + 1 - rest[0] + in_advance > rate * (len(linked) + 1 + ADVANCE)
-
-
-def test_links_that_are_more_likely_wrong_than_right_are_never_made():
-    budget = FalseLinkBudget(0.4)
-    for each in (0.99, 0.99, 0.3, 0.2):
-        budget.add(each)
-    assert budget.needed == 0.5
-
-
-def test_unsure_links_alone_are_not_enough():
-    budget = FalseLinkBudget(0.01)
-    budget.add(0.9)
-    assert budget.needed > 0.9
-
-
-@pytest.mark.parametrize("before", [[], [0.6], [0.9, 0.7]])
-def test_what_was_not_sure_enough_does_not_lower_what_is_needed(before):
-    budget = FalseLinkBudget(0.01)
-    for each in before:
-        budget.add(each)
-    assert budget.needed == pytest.approx(1 - 0.01 * (1 + ADVANCE / 2))  # for one link alone
-
-
-def test_sure_links_leave_room_for_one_that_is_less_sure():
-    budget = FalseLinkBudget(0.02)
-    for _ in range(10):
-        budget.add(1.0)
-    assert budget.needed == pytest.approx(1 - 0.02 * (11 + ADVANCE / 2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reid.appearance import SpaceLearner
-from reid.gallery import Gallery
+from reid.gallery import Gallery, Identity, transit_between
 from reid.tracklet_builder import TrackletBuilder, observation_qualities
 from reid.tracklets import CameraId, IdentityId, TrackletKey
 from trackers.tracks import Track, TrackId, TrackState
@@ -125,3 +125,26 @@ def test_who_was_not_seen_for_long_is_forgotten():
     gallery.forget(45.0, {})
     assert [identity.id for identity in gallery] == [2, 3, 4]
     assert gallery.appearances.row(members[0].key) is None
+
+
+def test_out_of_view_between_two_identities_is_until_the_later_one_begins():
+    rng = np.random.default_rng(1)
+    early, late = Identity(IdentityId(1)), Identity(IdentityId(2))
+    starts = enumerate((0.0, 20.0, 33.0, 60.0))
+    made = [replace(tracklet(rng, track=track)[0], start=start, end=start + 5) for track, start in starts]
+    for owner, each in zip((early, early, late, late), made, strict=True):
+        owner.put(each)
+    assert transit_between(early, late) == transit_between(late, early) == 33 - 25
+
+
+def test_an_identity_that_lost_tracklets_is_not_whole_nor_are_those_that_it_is_merged_into():
+    rng = np.random.default_rng(3)
+    members = [replace(tracklet(rng, track=track)[0], end=10.0 * track) for track in range(1, 6)]
+    gallery = gallery_of(members[3:], most_tracklets=2)
+    long = gallery.create()
+    gallery.put(members[:3], long)
+    gallery.forget(50.0, {})
+    one, two, _ = gallery
+    assert [identity.whole for identity in (one, two, long)] == [True, True, False]
+    gallery.merge(one, long)
+    assert not one.whole

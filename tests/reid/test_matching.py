@@ -155,9 +155,12 @@ def test_joint_probabilities_of_overwhelming_evidence_are_numbers(nats):
     assert (found <= 1).all()
 
 
+@pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize(("away", "expected"), [(20.0, True), (300.0, False)])
-def test_two_known_people_are_more_likely_one_where_the_second_comes_when_the_first_is_expected(away, expected):
-    """Also if the second one has been seen several times since."""
+def test_two_known_people_are_more_likely_one_where_the_second_comes_when_the_first_is_expected(
+    away, expected, odd
+):
+    """Also if the second one has been seen several times since, and if its first track looks like others."""
     rng = np.random.default_rng(1)
     learning = SiteLearning()
     gallery = Gallery(expiry=3600, most_identities=1000, most_tracklets=10)
@@ -165,6 +168,8 @@ def test_two_known_people_are_more_likely_one_where_the_second_comes_when_the_fi
     mean, last = known[0].mean, 505.0
     walks = [("a", 900, last - 65), ("a", 901, last - 5), ("b", 902, last + away), ("b", 903, last + away + 30)]
     same = [replace(seen(*where, rng), mean=mean, exemplars=mean[None]) for where in walks]
+    if odd:
+        same[2] = replace(same[2], mean=-mean, exemplars=-mean[None])
     learning.meet([*known, *same], {tracklet.key: [] for tracklet in [*known, *same]}, gallery)
     for tracklet in known:
         learning.transits.add(tracklet, seen("b", 1, tracklet.end + 20 * np.exp(rng.normal(0, 0.1)), rng))
@@ -178,3 +183,6 @@ def test_two_known_people_are_more_likely_one_where_the_second_comes_when_the_fi
         found = next(match for match in search.mergeable(tracklet, own) if match.identity is other)
         assert (found.way > 1) == expected
         assert (found.way < -1) == (not expected)
+        late.whole = False  # its first tracklets were dropped
+        assert next(match for match in search.mergeable(tracklet, own) if match.identity is other).way == 0
+        late.whole = True

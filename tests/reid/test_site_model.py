@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reid.appearance import SpaceLearner
+from reid.calibration import TYPICAL_GLANCES
 from reid.clustering import cluster
 from reid.gallery import order
 from reid.pair_evidence import Constraints, Evidence
@@ -125,12 +126,24 @@ def with_glances(tracklets, noise=2.0):
 
 def test_glances_have_a_scale_of_their_own():
     tracklets, who = site(people=40)
-    evidence, model = fitted(with_glances(tracklets))
+    evidence, model = fitted(with_glances(tracklets, noise=0.8))
     people = np.array([who[tracklet.key] for tracklet in evidence.tracklets])
-    same = np.triu(people[:, None] == people, 1)
-    for glances, scale in enumerate(model.scales):
-        true = float(evidence.distance[same & (evidence.glances == glances)].mean())
-        assert scale.densities(CAMERAS[0], CAMERAS[1])[0].mean == pytest.approx(true, abs=0.13)
+    same, different = np.triu(people[:, None] == people, 1), np.triu(people[:, None] != people)
+    for glances, scale in zip((False, True), model.scales, strict=True):
+        own = evidence.glances == glances
+        one, two = scale.densities(CAMERAS[0], CAMERAS[1])
+        assert one.mean == pytest.approx(float(evidence.distance[same & own].mean()), abs=0.13)
+        assert two.mean == pytest.approx(float(evidence.distance[different & own].mean()), abs=0.05)
+    assert evidence.distance[same & evidence.glances].mean() < TYPICAL_GLANCES[0].mean - 0.25
+
+
+def test_only_glances_tell_of_glances():
+    evidence = evidence_of(with_glances(site(people=40)[0]))
+    certain = np.triu(evidence.apart, 1)
+    for glances in (False, True):
+        found = np.concatenate(list(evidence.certain_negatives(glances).values()))
+        expected = evidence.distance[certain & (evidence.glances == glances)]
+        assert np.sort(found) == pytest.approx(np.sort(expected))
 
 
 def test_glances_are_joined_to_their_person():
@@ -143,13 +156,28 @@ def test_glances_are_joined_to_their_person():
     assert (same & joined).sum() > 0.85 * joined.sum()
 
 
-def test_where_all_tracklets_are_brief_none_is_a_glance():
-    """One view each is what this site has: its people do look like that."""
-    tracklets, _ = site()
-    brief = [replace(tracklet, quality=1.0) for tracklet in tracklets]
-    assert not evidence_of(brief).glances.any()
-    brief[0] = replace(brief[0], quality=0.4)
-    glances = evidence_of(brief).glances
-    assert glances.sum() == 2 * len(brief) - 1
-    unseen = [replace(tracklet, mean=None, quality=0.0) for tracklet in tracklets[:5]]
-    assert not evidence_of([*tracklets[5:], *unseen]).glances.any()
+def glances_of(tracklets):
+    return np.diagonal(evidence_of(tracklets).glances)
+
+
+@pytest.mark.parametrize(
+    ("usual", "views", "expected"), [(20, 3, True), (20, 5, False), (4, 3, False), (1, 0.4, True)]
+)
+def test_what_a_glance_is(usual, views, expected):
+    """Few clear views, and fewer than is usual: where all tracklets are brief, people do look like that."""
+    tracklets = [replace(tracklet, quality=float(usual)) for tracklet in site()[0]]
+    tracklets[0] = replace(tracklets[0], quality=float(views))
+    assert glances_of(tracklets).sum() == expected
+
+
+def test_what_is_usual_is_each_cameras_own():
+    sparse = [
+        replace(tracklet, quality=3.0 if tracklet.key.camera == CAMERAS[2] else 30.0) for tracklet in site()[0]
+    ]
+    assert not glances_of(sparse).any()
+
+
+def test_tracks_without_looks_are_no_glances_and_do_not_say_what_is_usual():
+    tracklets = [replace(tracklet, quality=3.0) for tracklet in site()[0]]
+    unseen = [replace(tracklet, mean=None, quality=0.0) for tracklet in tracklets[:35]]
+    assert not glances_of([*tracklets[35:], *unseen]).any()
