@@ -142,13 +142,7 @@ class EvidenceLinker:
         for key in options:
             if key not in self._identity_of and key not in waiting:
                 self._budget.add(chosen[key].probability if key in chosen else 0.0)
-        needed = self._budget.needed
-        chosen = {
-            key: match
-            for key, match in chosen.items()
-            if key not in waiting
-            and (match.probability >= needed or match.identity.id == self._identity_of.get(key))
-        }
+        chosen = {k: m for k, m in chosen.items() if k not in waiting and m.probability >= self._needed(k, m)}
         linked = {key: chosen.get(key) for key in options if key in self._identity_of}
         decided = self._resettle(linked, current)
         decided += [
@@ -160,6 +154,10 @@ class EvidenceLinker:
                 decided.append(self._settle(tracklet, changed, options.get(tracklet.key, [])))
                 changed.append(decided[-1].identity)
         return self._without_empty(decided)
+
+    def _needed(self, key: TrackletKey, match: Match) -> float:
+        """Least probability of a match: to keep an identity is no new link."""
+        return 0.5 if match.identity.id == self._identity_of.get(key) else self._budget.needed
 
     def _settle(self, tracklet: Tracklet, changed: Sequence[IdentityId], seen: Sequence[Match]) -> Link:
         """The identity of this round that a tracklet fits, or a new one: others in it may be this person."""
@@ -265,8 +263,7 @@ class EvidenceLinker:
         self._put(tracklet, match.identity)
         self.learning.returns.add(match.probability)
         reason = explanation.joined(match, runner_up)
-        evidence = Evidence(match, runner_up, transit)
-        return self._link(tracklet, match.identity, LinkKind.LINK, reason, evidence)
+        return self._link(tracklet, match.identity, LinkKind.LINK, reason, Evidence(match, runner_up, transit))
 
     def _found(self, tracklet: Tracklet, candidates: Sequence[Match]) -> Link:
         """A new identity."""
