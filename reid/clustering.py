@@ -204,11 +204,7 @@ def _clustered(evidence: Evidence, false_link_rate: float) -> Int:
     clusters = _Clusters(evidence)
     for group in evidence.together:
         for other in group[1:]:
-            a, b = (
-                next(c for c, members in clusters.members.items() if each in members) for each in (group[0], other)
-            )
-            if a != b:
-                clusters.join(a, b)
+            clusters.join(group[0], other)
     _agglomerate(clusters, false_link_rate)
     return _swept(evidence, clusters.labels())
 

@@ -56,6 +56,7 @@ class Evidence:
         looks: (N, N) nats; 0 where one has no appearance.
         ways: (N, N) nats for j being the next sighting after i, against its being somebody new; minus infinite if
         impossible. timeless: the same if transit times and places meant nothing.
+        together: disjoint groups of tracklets that a person has called one, each in order.
         apart: (N, N) certainly two people. distance: (N, N) of appearance; not a number without.
     """
 
@@ -76,7 +77,7 @@ class Evidence:
         for a, b in constraints.apart:
             if a in index and b in index:
                 self.apart[index[a], index[b]] = self.apart[index[b], index[a]] = True
-        self.together = [[index[key] for key in group if key in index] for group in constraints.together]
+        self.together = _united([{index[key] for key in group if key in index} for group in constraints.together])
         for group in self.together:  # a person's word goes before what times and links say
             self.apart[np.ix_(group, group)] = False
             self._follows[np.ix_(group, group)] = True
@@ -158,6 +159,15 @@ class Evidence:
             if last < 0 or self._ends[member] > self._ends[last]:
                 last = member  # a double may end earlier
         return float(total)
+
+
+def _united(groups: Sequence[set[int]]) -> list[list[int]]:
+    """Groups that share a member are one."""
+    apart: list[set[int]] = []
+    for group in groups:
+        shared = [other for other in apart if other & group]
+        apart = [other for other in apart if not other & group] + [group.union(*shared)]
+    return [sorted(group) for group in apart]
 
 
 def _glances(quality: Float, cameras: Int) -> Bool:

@@ -184,3 +184,18 @@ def test_what_the_ways_have_joined_stays_together():
     assert _swept(evidence, np.zeros(4, np.int64)).tolist() == [0, 0, 0, 0]
     evidence.ways[2, 3] = 0.0
     assert _swept(evidence, np.zeros(4, np.int64)).tolist() == [0, 0, 0, 1]
+
+
+def test_merges_that_share_a_track_make_one_person_of_all():
+    """Also of tracks that times and links would keep apart: a person's word goes before these."""
+    tracklets, _ = site(people=6)
+    a, b, c, d = (replace(tracklet, start=0.0, end=5.0) for tracklet in tracklets[:12:3])
+    keys = [each.key for each in (a, b, c, d)]
+    constraints = Constraints(together=[(keys[0], keys[1]), (keys[2], keys[3]), (keys[1], keys[2])])
+    everybody = [a, b, c, d, *tracklets[12:]]
+    found = cluster(everybody, Topology([], 0.5), constraints=constraints)
+    label = {tracklet.key: int(own) for tracklet, own in zip(found.tracklets, found.labels, strict=True)}
+    assert len({label[key] for key in keys}) == 1
+    places = [place for place, tracklet in enumerate(found.tracklets) if tracklet.key in keys]
+    assert found.evidence.together == [places]
+    assert not found.evidence.apart[np.ix_(places, places)].any()
