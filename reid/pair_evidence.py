@@ -122,12 +122,13 @@ class Evidence:
         for number, camera in enumerate(self._names):
             own = np.flatnonzero(self.seen & (self.cameras == number))
             if len(own):
-                which = np.tile(self.cameras[others], len(own))
                 pairs = np.ix_(own, others)
-                clear, glance = (
-                    scale.log_ratios(camera, self._names, which, self.distance[pairs].ravel()) for scale in scales
-                )
-                self.looks[pairs] = np.where(self.glances[pairs].ravel(), glance, clear).reshape(len(own), -1)
+                which = np.broadcast_to(self.cameras[others], (len(own), len(others)))
+                distances, looks = self.distance[pairs], np.zeros((len(own), len(others)))
+                for glances, scale in zip((False, True), scales, strict=True):
+                    of = self.glances[pairs] == glances
+                    looks[of] = scale.log_ratios(camera, self._names, which[of], distances[of])
+                self.looks[pairs] = looks
         np.fill_diagonal(self.looks, 0.0)
         self.ways[:] = -np.inf
         for j, later in enumerate(self.tracklets):
